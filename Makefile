@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The front door. `make help` lists what there is; each target is a line of a script or of CMake, with
+# which everything can also be done by hand (cmake --preset dev && cmake --build --preset dev).
+
+BUILD ?= build
+JOBS ?= $(shell nproc)
+export BUILD JOBS
+
+configure = cmake --preset $(1) -B $(BUILD)/$(1) >/dev/null
+compile = $(call configure,$(1)) && cmake --build $(BUILD)/$(1) -j $(JOBS)
+run_tests = ctest --test-dir $(BUILD)/$(1) --output-on-failure -j2 --no-tests=error
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build test release clang check demo bench asan tsan coverage lint tidy format \
+	freestanding clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install the Debian packages that are missing (root or sudo)
+	@scripts/setup.sh
+
+build: setup ## build with gcc, asserts on: build/dev
+	@$(call compile,dev)
+
+test: build ## build, and run all tests of it
+	@$(call run_tests,dev)
+
+release: setup ## build as a user wants it: build/release
+	@$(call compile,release)
+
+clang: setup ## build with clang: build/clang
+	@$(call compile,clang)
+
+check: ## everything that has to hold: all builds, all tests, lint
+	@scripts/check.sh
+
+demo: release ## an unmodified program with a quarter of the memory that it needs
+	@scripts/demo.sh
+
+bench: release ## print the figures of this machine
+	@$(BUILD)/release/bin/zpager bench
+
+asan: setup ## all host tests under the address and undefined-behaviour sanitizers
+	@$(call compile,asan)
+	@$(call run_tests,asan)
+
+tsan: setup ## the tests with threads under the thread sanitizer
+	@$(call compile,tsan)
+	@$(call run_tests,tsan) -L '^threads$$'
+
+coverage: setup ## branch coverage of core/, at least 90 %
+	@scripts/coverage.sh
+
+lint: setup ## the rules of the house: scripts/lint.py and clang-tidy
+	@scripts/lint.py
+	@scripts/tidy.sh
+
+tidy: setup ## clang-tidy alone
+	@scripts/tidy.sh
+
+format: setup ## lay out all sources with clang-format
+	@scripts/lint.py --list-sources | xargs -r clang-format -i
+
+freestanding: setup ## the portable part for x86_64, arm64, riscv64, without a C library
+	@scripts/freestanding.sh
+
+clean: ## remove all builds
+	@rm -rf $(BUILD)
