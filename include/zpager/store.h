@@ -89,6 +89,7 @@ struct z_store_stats {
 	uint64_t written_bytes;  /* bytes written to a device */
 	uint64_t read_bytes;     /* bytes read from a device */
 	uint64_t demoted;        /* tier: pages moved from the first store to the second */
+	uint64_t beyond_bytes;   /* of ram_bytes, what the budget does not cover (own=yes) */
 };
 
 struct z_store_ops {
@@ -157,6 +158,17 @@ struct z_store {
  */
 Z_MUST_CHECK int z_store_open(const char *uri, const struct z_store_env *env, char *error,
 			      size_t error_bytes, struct z_store **out);
+
+/*
+ * z_store_after_fork - in the child of a fork: make the store the child's own.
+ *   What it keeps in private RAM is the child's already. A swap file is shared with the parent: a new
+ *   one is made and every page in use is copied into it. Locations stay as they are.
+ *   Before the fork the caller saw to it that no operation of the store was under way.
+ *   0 | Z_ERR_IO, Z_ERR_NOSPC the new file cannot be made or written, Z_ERR_NOMEM, Z_ERR_NOTSUP a
+ *   store of somebody else's: the store must not be used in this child but for close.
+ *   Context: thread, no lock held, the only thread of the process.
+ */
+Z_MUST_CHECK int z_store_after_fork(struct z_store *store);
 
 /* z_store_name_at - the i-th store's name and a one-line summary; NULL past the end. */
 const char *z_store_name_at(size_t i, const char **summary_out);
