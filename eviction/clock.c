@@ -39,7 +39,6 @@ enum { TAG_USED = 1 };
 struct clock {
 	struct z__cand c;
 	uint32_t hand; /* [P] the candidate to look at next, or the sentinel */
-	uint32_t pad;
 	struct z__link link[];
 };
 

@@ -9,7 +9,9 @@
 #include <zpager/eviction.h>
 
 static const struct z_eviction_ops *const algorithms[] = {
+	&z_eviction_nru,
 	&z_eviction_clock,
+	&z_eviction_lru,
 };
 
 static bool same_name(const char *a, const char *b)

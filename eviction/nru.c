@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * nru.c - not recently used: the victim comes from the lowest of four classes.
+ *
+ *   class 0  not used lately, clean        class 2  used lately, clean
+ *   class 1  not used lately, dirty        class 3  used lately, dirty
+ *
+ * Theory: the textbook algorithm (A. Tanenbaum, "Modern Operating Systems") clears all accessed
+ * bits by a timer and at a fault searches all frames for the lowest class. Both walk all frames
+ * (HAZARDS B36), and a search that always starts at the same frame gives up the same page again and
+ * again (B2). Here both are done a few frames at a time. The candidates form a ring. Each look at
+ * its head classifies one frame, clears its accessed bit, and moves on, so "lately" means within
+ * the last turn of the ring, whatever the rate of faults, and a search goes on where the last ended:
+ *   used          to the tail
+ *   class 0       the victim
+ *   class 1       set aside in a queue, in the hope of a class 0 frame, which costs no write
+ * When more than an eighth of the candidates are set aside, the one that waits longest is looked at
+ * again: the victim, unless it was used meanwhile. The share bounds the price of the preference:
+ * dead dirty pages never hold more than an eighth of the memory, however many clean ones come by.
+ *
+ * A new candidate goes to the tail with the tag USED, an accessed bit for one look: the page was
+ * filled by a touch that may not have happened again yet, and must not be the first victim while
+ * there is another candidate (B3). A page read ahead of need has no such tag.
+ *
+ * A victim goes to the tail: if the core does not take it, the next select gives another one.
+ *
+ * Limit of one select: min(2 * candidates, 64) looks. If none of these gave a victim the lowest
+ * class among what was seen decides: the longest set aside (1), else the first clean one seen (2),
+ * else the first (3), pages with the tag USED last.
+ *
+ * Cost: O(1) amortised: a frame is looked at twice a turn (ring, set aside) and once more for each
+ * use that is found. No timer.
+ *
+ * Advice: COLD goes to the head of the ring with its accessed bit cleared and the tag COLD: the next
+ * victim, dirty or not, unless touched first. WILLNEED and NORMAL count as a use. SEQUENTIAL and
+ * RANDOM do not say which page to give up: ignored. accessed is not needed: a soft fault also sets what sample() reports. refault: a page
+ * that comes back starts at the tail like any other.
+ *
+ * State: 8 bytes a frame. Locks: pager lock, see eviction.h. Limits: those of queue.h.
+ */
+#include "queue.h"
+
+enum { QUEUE_RING, QUEUE_ASIDE, QUEUES };
+
+enum {
+	TAG_NONE,
+	TAG_USED,  /* on the ring; counts as used at the next look */
+	TAG_ASIDE, /* on the queue of those set aside */
+	TAG_COLD,  /* on the ring; not to be set aside */
+};
+
+#define ASIDE_SHARE 8U /* at most the candidates divided by this are set aside */
+
+struct nru {
+	struct z__cand c;
+	uint32_t aside; /* [P] candidates set aside */
+	struct z__link link[];
+};
+
+/* The best of what one select has seen in use, should it find nothing else. */
+struct seen {
+	uint32_t clean; /* first of class 2 without TAG_USED */
+	uint32_t dirty; /* first of class 3 without TAG_USED */
+	uint32_t any;   /* first of all */
+};
+
+static size_t nru_state_bytes(uint32_t nframes)
+{
+	return sizeof(struct nru) + z__cand_bytes(nframes, QUEUES);
+}
+
+static int nru_init(void *state, const struct z_eviction_host *host)
+{
+	struct nru *s = state;
+
+	s->aside = 0;
+	return z__cand_init(&s->c, host, s->link, QUEUES);
+}
+
+static uint32_t head(const struct nru *s, uint32_t queue)
+{
+	return z__after(&s->c, z__queue(&s->c, queue));
+}
+
+/* The candidate goes before `at`, which is on the queue of those set aside if the tag says so. */
+static void place(struct nru *s, uint32_t i, uint32_t at, unsigned int tag)
+{
+	s->aside -= z__tag(&s->c, i) == TAG_ASIDE ? 1 : 0;
+	s->aside += tag == TAG_ASIDE ? 1 : 0;
+	z__move_before(&s->c, i, at);
+	z__tag_set(&s->c, i, tag);
+}
+
+static void to_tail(struct nru *s, uint32_t i, unsigned int tag)
+{
+	place(s, i, z__queue(&s->c, tag == TAG_ASIDE ? QUEUE_ASIDE : QUEUE_RING), tag);
+}
+
+/* Are those set aside to be looked at, not the ring? */
+static bool aside_is_due(const struct nru *s)
+{
+	bool ring_empty = s->aside == s->c.count;
+	bool too_many = s->aside > s->c.count / ASIDE_SHARE;
+
+	return ring_empty || (too_many && z__tag(&s->c, head(s, QUEUE_RING)) != TAG_COLD);
+}
+
+static void note(uint32_t *slot, uint32_t i)
+{
+	if (*slot == Z__NO_INDEX) {
+		*slot = i;
+	}
+}
+
+/* Look at one frame and put it where it belongs. Is it a victim? */
+static bool classify(struct nru *s, uint32_t i, struct seen *seen)
+{
+	unsigned int tag = z__tag(&s->c, i);
+	unsigned int info = z__look(&s->c, i);
+	bool dirty = (info & Z_INFO_DIRTY) != 0;
+
+	if (tag == TAG_USED || (info & Z_INFO_ACCESSED) != 0) {
+		note(&seen->any, i);
+		if (tag != TAG_USED) {
+			note(dirty ? &seen->dirty : &seen->clean, i);
+		}
+		to_tail(s, i, TAG_NONE);
+		return false;
+	}
+	if (dirty && tag == TAG_NONE) {
+		to_tail(s, i, TAG_ASIDE);
+		return false;
+	}
+	to_tail(s, i, TAG_NONE);
+	return true;
+}
+
+/* No look gave a victim. There is a candidate. */
+static uint32_t lowest_class(const struct nru *s, const struct seen *seen)
+{
+	if (s->aside > 0) {
+		return head(s, QUEUE_ASIDE);
+	}
+	if (seen->clean != Z__NO_INDEX) {
+		return seen->clean;
+	}
+	return seen->dirty != Z__NO_INDEX ? seen->dirty : seen->any;
+}
+
+static struct z_page_frame *nru_select(void *state)
+{
+	struct nru *s = state;
+	struct seen seen = {Z__NO_INDEX, Z__NO_INDEX, Z__NO_INDEX};
+	uint32_t limit = z__looks_limit(&s->c, 2);
+	uint32_t i;
+
+	for (uint32_t looks = 0; looks < limit; looks++) {
+		i = head(s, aside_is_due(s) ? QUEUE_ASIDE : QUEUE_RING);
+		if (classify(s, i, &seen)) {
+			return z__frame(&s->c, i);
+		}
+	}
+	if (limit == 0) {
+		return NULL;
+	}
+	i = lowest_class(s, &seen);
+	to_tail(s, i, TAG_NONE);
+	return z__frame(&s->c, i);
+}
+
+static void nru_add(void *state, struct z_page_frame *pf, enum z_add_reason reason)
+{
+	struct nru *s = state;
+	unsigned int tag = reason == Z_ADD_AHEAD ? TAG_NONE : TAG_USED;
+
+	z__cand_add(&s->c, pf, z__queue(&s->c, QUEUE_RING), tag);
+}
+
+static void nru_remove(void *state, struct z_page_frame *pf, enum z_remove_reason reason)
+{
+	struct nru *s = state;
+	uint32_t i = z__candidate_index(&s->c, pf);
+
+	(void)reason;
+	if (i != Z__NO_INDEX && z__tag(&s->c, i) == TAG_ASIDE) {
+		s->aside--;
+	}
+	z__cand_remove(&s->c, i);
+}
+
+static void nru_advise(void *state, struct z_page_frame *pf, enum z_advice advice)
+{
+	struct nru *s = state;
+	uint32_t i = z__candidate_index(&s->c, pf);
+
+	if (i == Z__NO_INDEX) {
+		return;
+	}
+	if (advice == Z_ADVICE_COLD) {
+		(void)z__look(&s->c, i);
+		place(s, i, head(s, QUEUE_RING), TAG_COLD);
+	} else if (advice == Z_ADVICE_WILLNEED || advice == Z_ADVICE_NORMAL) {
+		to_tail(s, i, TAG_USED);
+	}
+}
+
+/* The ring holds all candidates that are not set aside, and no frame with TAG_ASIDE. */
+static int ring_check(const struct nru *s, uint32_t aside)
+{
+	uint32_t ring = 0;
+	int line = z__queue_check(&s->c, z__queue(&s->c, QUEUE_RING), 0, 0, &ring);
+
+	if (line != 0) {
+		return line;
+	}
+	if (aside != s->aside || ring + aside != s->c.count) {
+		return __LINE__;
+	}
+	for (uint32_t i = head(s, QUEUE_RING); i < s->c.host.nframes; i = z__after(&s->c, i)) {
+		if (z__tag(&s->c, i) == TAG_ASIDE) {
+			return __LINE__;
+		}
+	}
+	return 0;
+}
+
+static int nru_check(void *state)
+{
+	const struct nru *s = state;
+	uint32_t aside = 0;
+	int line = z__cand_check(&s->c);
+
+	if (line == 0) {
+		line = z__queue_check(&s->c, z__queue(&s->c, QUEUE_ASIDE), 3, TAG_ASIDE, &aside);
+	}
+	if (line == 0) {
+		line = ring_check(s, aside);
+	}
+	return line;
+}
+
+const struct z_eviction_ops z_eviction_nru = {
+	.name = "nru",
+	.summary =
+		"not recently used: an unused clean page before an unused dirty one, then the rest",
+	.state_bytes = nru_state_bytes,
+	.init = nru_init,
+	.select = nru_select,
+	.add = nru_add,
+	.remove = nru_remove,
+	.advise = nru_advise,
+	.check = nru_check,
+};
