@@ -79,7 +79,8 @@ enum z_scratch_use {
 };
 
 enum z_arch_caps {
-	Z_ARCH_ACCESSED = 1, /* info() reports reads without soft faults */
+	Z_ARCH_ACCESSED = 1,    /* info() reports reads without soft faults */
+	Z_ARCH_DIRECT_SAVE = 2, /* scratch for SAVE takes no slot: any number at once */
 };
 
 struct z_arch_ops {
@@ -124,8 +125,9 @@ struct z_arch_ops {
 
 	/*
 	 * attach - HELD(op->phys) entries become IN, accessed bit clear, dirty bit as said.
-	 *   0 | Z_ERR_NOMEM, Z_ERR_BUSY, Z_ERR_AGAIN op->status of that page is set, its entry is
-	 *   still HELD. Returns the number of pages that failed.
+	 *   op->status 0 | Z_ERR_NOMEM, Z_ERR_BUSY, Z_ERR_AGAIN: this page's entry is still HELD. A
+	 *   page that was detached and not released can always be attached again (a page-out is
+	 *   undone); only a filled one can fail. Returns the number of pages that failed.
 	 */
 	size_t (*attach)(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as);
 
@@ -137,7 +139,8 @@ struct z_arch_ops {
 	size_t (*detach)(void *ctx, struct z_page_op *ops, size_t n);
 
 	/*
-	 * release - HELD entries become OUT(op->loc), or UNTOUCHED; the frame is free for others.
+	 * release - HELD entries become OUT(op->loc), or UNTOUCHED if op->untouched; the frame is
+	 *   free for others. An OUT entry is accepted too if op->untouched: its page is forgotten.
 	 *   Cannot fail. The core also uses it to take back a hold() whose fill failed.
 	 */
 	void (*release)(void *ctx, struct z_page_op *ops, size_t n);
@@ -151,8 +154,8 @@ struct z_arch_ops {
 
 	/*
 	 * scratch_done - give the mapping back. After a FILL this comes after attach or release, so
-	 * that a port may copy from it; after a SAVE, before release. Lock state as the core has it:
-	 * held after FILL, not held after SAVE.
+	 * that a port may copy from it: lock held. After a SAVE it comes before release or attach,
+	 * in the lock state of scratch.
 	 */
 	void (*scratch_done)(void *ctx, uintptr_t va, z_phys_t phys, void *mapping,
 			     enum z_scratch_use use);
@@ -184,11 +187,14 @@ struct z_env_ops {
 	z_key_t (*wait)(void *ctx, const void *channel, z_key_t key);
 	void (*wake)(void *ctx, const void *channel);
 
-	/* in_isr - is the caller an interrupt service routine? */
+	/* in_isr - is the caller an interrupt service routine? NULL: there are none. */
 	bool (*in_isr)(void *ctx);
 
 	/* now - nanoseconds since some start; monotonic. */
 	uint64_t (*now)(void *ctx);
+
+	/* irqs_locked - are interrupts locked in the caller, lock not held? NULL: never. */
+	bool (*irqs_locked)(void *ctx);
 };
 
 #endif /* ZPAGER_ARCH_H */

@@ -39,7 +39,7 @@ struct z_page_frame {
 	void *addr;        /* [P] data page (MAPPED, LOADING), list link (available, retired) */
 	uint8_t flags;     /* [P] Z_PAGE_FRAME_* */
 	uint8_t store_hi;  /* [P] store's field, bits 32 to 39 */
-	uint16_t pins;     /* [P] how many pin() are not yet undone; PINNED is set iff > 0 */
+	uint16_t pins;     /* [P] how many pins are not yet undone; PINNED is set iff > 0 */
 	uint32_t store_lo; /* [P] store's field, bits 0 to 31 */
 };
 

@@ -61,11 +61,17 @@ struct z_pager_config {
 	uint32_t max_regions; /* at least 1 */
 
 	uint32_t batch;     /* victims a batch, 1 to Z_BATCH_MAX; 1: exactly as specified */
-	uint32_t low_water; /* evict ahead when fewer frames are free; 0: only when none is */
+	uint32_t low_water; /* evict a batch ahead when fewer frames are free; 0: when none is */
 	uint32_t ghosts;    /* entries to recognise refaults by, a power of two, or 0 */
 	uint32_t events;    /* size of the event ring, a power of two, or 0 */
 	bool unlock_for_io; /* ALLOW_IRQ: drop the lock during store I/O */
 	enum z_commit commit;
+
+	/* A range that is mapped already at creation (a kernel image); 0 pages: none. */
+	uintptr_t image_va;
+	size_t image_pages;
+
+	size_t *free_count; /* NULL, or where the number of available frames is kept up to date */
 };
 
 /* ---- creation ---------------------------------------------------------------------------- */

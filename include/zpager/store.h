@@ -101,8 +101,8 @@ struct z_store_ops {
 	 *       NULL: no frame stands behind it (a store inside a store); never BACKED.
 	 *   0 | Z_ERR_NOSPC full, even after stealing clean copies; *loc_out and all state untouched.
 	 */
-	int (*location_get)(struct z_store *store, struct z_page_frame *pf,
-			    enum z_store_want want, z_loc_t *loc_out);
+	int (*location_get)(struct z_store *store, struct z_page_frame *pf, enum z_store_want want,
+			    z_loc_t *loc_out);
 
 	/* location_free - the data may go; loc came from location_get and is freed once. */
 	void (*location_free)(struct z_store *store, z_loc_t loc);

@@ -32,6 +32,10 @@ extern "C" {
 #define ZPAGER_VERSION_MAJOR 0
 #define ZPAGER_VERSION_MINOR 1
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
 struct zpager;
 
 /* What zpager_open() may be told. Zeroed: everything by default. */
@@ -99,8 +103,7 @@ Z_MUST_CHECK int zpager_page_out(struct zpager *z, const void *address, size_t b
  * zpager_advise - what the program knows. DONTNEED and FREE only act on pages that lie wholly
  * inside the range. 0 | Z_ERR_FAULT | Z_ERR_BUSY | Z_ERR_INVAL.
  */
-Z_MUST_CHECK int zpager_advise(struct zpager *z, void *address, size_t bytes,
-			       enum z_advice advice);
+Z_MUST_CHECK int zpager_advise(struct zpager *z, void *address, size_t bytes, enum z_advice advice);
 
 /*
  * zpager_set_ram - change the budget while running.
@@ -125,7 +128,7 @@ struct zpager_info {
 	uint64_t store_used_bytes;   /* data pages in the store */
 	uint64_t store_disk_bytes;
 	uint64_t mapped_bytes;
-	const char *store;      /* as opened */
+	const char *store; /* as opened */
 	const char *eviction;
 	const char *fault_mode; /* in use */
 	const char *mechanism;  /* in use */
@@ -160,6 +163,10 @@ const char *zpager_features(void);
 Z_MUST_CHECK int zpager_fork_prepare(struct zpager *z);
 void zpager_fork_parent(struct zpager *z, int child_pid);
 Z_MUST_CHECK int zpager_fork_child(struct zpager *z);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

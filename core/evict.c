@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * evict.c - giving page frames up: choosing victims and moving their contents to the store.
+ *
+ * Theory. Victims leave in batches, so that a port can take write access away from all of them with
+ * one shoot-down. A batch goes through four phases:
+ *
+ *   take    the algorithm names a frame; the store gives a location for its page; the frame is
+ *           LEAVING from now on. A page without a location is not taken: nothing to undo.
+ *   detach  the port makes the pages unchangeable and reports the final dirty bits, taken by the
+ *           removal itself. Only now is known who has to be written: dirty or not BACKED.
+ *   write   the lock is off (if allowed); each page goes to its location.
+ *   settle  written and clean pages: the entry gets the location, the frame is free. Failed ones
+ *           are resident again, dirty, their location given back: nothing is lost.
+ *
+ * The frame stays with its page until the data is safe. A page whose eviction failed is a
+ * candidate again, so a store that is broken for one page does not stop the others.
+ *
+ * Locks: pager lock held on entry and return; dropped during write. Limits: Z_BATCH_MAX pages.
+ */
+#include "internal.h"
+
+/* Different victims are tried that often before a failing store fails the caller. */
+#define Z_EVICT_TRIES 4
+
+struct batch {
+	struct z_page_op ops[Z_BATCH_MAX];
+	bool write[Z_BATCH_MAX];
+	uint32_t n;
+};
+
+static struct z_page_frame *frame_of(struct z_pager *p, const struct z_page_op *op)
+{
+	return z__frame_of_phys(p, op->phys);
+}
+
+void z__candidate_add_locked(struct z_pager *p, struct z_page_frame *pf, enum z_add_reason reason)
+{
+	if ((pf->flags & Z_PAGE_FRAME_QUEUED) != 0 || !z_page_frame_is_evictable(pf))
+		return;
+	pf->flags = (uint8_t)(pf->flags | Z_PAGE_FRAME_QUEUED);
+	p->cfg.eviction->add(p->eviction_state, pf, reason);
+}
+
+void z__candidate_remove_locked(struct z_pager *p, struct z_page_frame *pf,
+				enum z_remove_reason reason)
+{
+	if ((pf->flags & Z_PAGE_FRAME_QUEUED) == 0)
+		return;
+	p->cfg.eviction->remove(p->eviction_state, pf, reason);
+	pf->flags = (uint8_t)(pf->flags & ~Z_PAGE_FRAME_QUEUED);
+}
+
+void z__drop_copy_locked(struct z_pager *p, struct z_page_frame *pf)
+{
+	z_loc_t loc;
+
+	if (!z_page_frame_is_backed(pf))
+		return;
+	if (p->cfg.store->ops->location_get(p->cfg.store, pf, Z_WANT_FOR_EVICT, &loc) == Z_OK)
+		p->cfg.store->ops->location_free(p->cfg.store, loc);
+	z_page_frame_backed_clear(pf);
+}
+
+/* ---- take -------------------------------------------------------------------------------- */
+
+static int take(struct z_pager *p, struct batch *b, struct z_page_frame *pf, enum z_store_want want)
+{
+	uintptr_t va = (uintptr_t)pf->addr;
+	struct z_page_op *op = &b->ops[b->n];
+	int err;
+
+	*op = (struct z_page_op){.va = va, .phys = z__frame_phys(p, pf)};
+	err = p->cfg.store->ops->location_get(p->cfg.store, pf, want, &op->loc);
+	if (err != Z_OK)
+		return err;
+
+	if ((p->cfg.arch->info(p->cfg.arch_ctx, va, false) & Z_INFO_DIRTY) != 0)
+		p->stats.eviction_dirty++;
+	else
+		p->stats.eviction_clean++;
+	z__candidate_remove_locked(p, pf, Z_REMOVE_EVICT);
+	z__frame_move(p, pf, Z_FRAME_LEAVING);
+	b->n++;
+	return Z_OK;
+}
+
+/* ---- undo -------------------------------------------------------------------------------- */
+
+static void undo(struct z_pager *p, struct z_page_op *op, bool detached, int err)
+{
+	struct z_page_frame *pf = frame_of(p, op);
+
+	p->cfg.store->ops->location_free(p->cfg.store, op->loc);
+	z_page_frame_backed_clear(pf);
+	if (detached) {
+		size_t failed = p->cfg.arch->attach(p->cfg.arch_ctx, op, 1, Z_ATTACH_DIRTY);
+
+		Z_ASSERT(failed == 0);
+		(void)failed;
+	}
+	z__frame_move(p, pf, Z_FRAME_RESIDENT);
+	z__candidate_add_locked(p, pf, Z_ADD_FAILED);
+	p->stats.failed_evictions++;
+	z__event_locked(p, Z_EVENT_EVICT_UNDONE, op->va, err);
+}
+
+/* Remove the ops that have a status from the batch, undoing them. Returns the first error. */
+static int undo_failed(struct z_pager *p, struct batch *b, bool detached)
+{
+	uint32_t kept = 0;
+	int first = Z_OK;
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		if (b->ops[i].status == Z_OK) {
+			b->ops[kept] = b->ops[i];
+			b->write[kept] = b->write[i];
+			kept++;
+			continue;
+		}
+		if (first == Z_OK)
+			first = b->ops[i].status;
+		undo(p, &b->ops[i], detached, b->ops[i].status);
+	}
+	b->n = kept;
+	return first;
+}
+
+/* ---- detach ------------------------------------------------------------------------------ */
+
+static int detach(struct z_pager *p, struct batch *b)
+{
+	int err = Z_OK;
+
+	if (p->cfg.arch->detach(p->cfg.arch_ctx, b->ops, b->n) > 0)
+		err = undo_failed(p, b, false);
+	for (uint32_t i = 0; i < b->n; i++)
+		b->write[i] = b->ops[i].dirty || !z_page_frame_is_backed(frame_of(p, &b->ops[i]));
+	return err;
+}
+
+/* ---- write ------------------------------------------------------------------------------- */
+
+static void write_singly(struct z_pager *p, struct batch *b)
+{
+	const struct z_arch_ops *arch = p->cfg.arch;
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct z_page_op *op = &b->ops[i];
+		void *page;
+
+		if (!b->write[i])
+			continue;
+		page = arch->scratch(p->cfg.arch_ctx, op->va, op->phys, Z_SCRATCH_SAVE);
+		op->status = p->cfg.store->ops->page_out(p->cfg.store, op->loc, page);
+		arch->scratch_done(p->cfg.arch_ctx, op->va, op->phys, page, Z_SCRATCH_SAVE);
+	}
+}
+
+static void write_together(struct z_pager *p, struct batch *b)
+{
+	const struct z_arch_ops *arch = p->cfg.arch;
+	struct z_store_io ios[Z_BATCH_MAX];
+	uint32_t op_of[Z_BATCH_MAX];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct z_page_op *op = &b->ops[i];
+
+		if (!b->write[i])
+			continue;
+		op_of[n] = i;
+		ios[n++] = (struct z_store_io){
+			.loc = op->loc,
+			.page = arch->scratch(p->cfg.arch_ctx, op->va, op->phys, Z_SCRATCH_SAVE),
+		};
+	}
+	(void)p->cfg.store->ops->page_out_many(p->cfg.store, ios, n);
+	for (uint32_t i = 0; i < n; i++) {
+		struct z_page_op *op = &b->ops[op_of[i]];
+		void *page = (void *)(uintptr_t)ios[i].page;
+
+		op->status = ios[i].status;
+		arch->scratch_done(p->cfg.arch_ctx, op->va, op->phys, page, Z_SCRATCH_SAVE);
+	}
+}
+
+static uint32_t count_writes(const struct batch *b)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < b->n; i++)
+		n += b->write[i];
+	return n;
+}
+
+static void write_out(struct z_pager *p, struct batch *b)
+{
+	uint32_t writes = count_writes(b);
+
+	if (writes == 0)
+		return;
+	z__io_begin_locked(p);
+	if (writes > 1 && (p->cfg.store->caps & Z_STORE_BATCH) != 0 &&
+	    (p->cfg.arch->caps & Z_ARCH_DIRECT_SAVE) != 0)
+		write_together(p, b);
+	else
+		write_singly(p, b);
+	z__io_end(p);
+}
+
+/* ---- settle ------------------------------------------------------------------------------ */
+
+static int settle(struct z_pager *p, struct batch *b)
+{
+	int err;
+
+	for (uint32_t i = 0; i < b->n; i++)
+		p->stats.write_errors += b->ops[i].status != Z_OK;
+	err = undo_failed(p, b, true);
+	if (b->n == 0)
+		return err;
+
+	p->cfg.arch->release(p->cfg.arch_ctx, b->ops, b->n);
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct z_page_frame *pf = frame_of(p, &b->ops[i]);
+		bool written = b->write[i];
+
+		p->stats.pages_written += written;
+		p->stats.pages_dropped += !written;
+		z__event_locked(p, written ? Z_EVENT_PAGE_OUT : Z_EVENT_DROP, b->ops[i].va,
+				z__frame_number(p, pf));
+		z__ghost_note_locked(p, b->ops[i].va);
+		z__frame_move(p, pf, Z_FRAME_CLAIMED);
+		z__free_list_put_locked(p, pf);
+	}
+	return err;
+}
+
+static int run_batch(struct z_pager *p, struct batch *b, uint32_t *freed_out)
+{
+	int detach_error;
+	int write_error;
+
+	p->stats.batches++;
+	detach_error = detach(p, b);
+	write_out(p, b);
+	write_error = settle(p, b);
+	*freed_out = b->n;
+	return detach_error != Z_OK ? detach_error : write_error;
+}
+
+/* ---- entry points ------------------------------------------------------------------------ */
+
+int z__evict_these_locked(struct z_pager *p, struct z_page_frame **pfs, uint32_t n,
+			  enum z_store_want want, uint32_t *freed_out)
+{
+	struct batch b;
+	int take_error = Z_OK;
+	int err;
+
+	b.n = 0;
+	*freed_out = 0;
+	for (uint32_t i = 0; i < n && take_error == Z_OK; i++)
+		take_error = take(p, &b, pfs[i], want);
+	if (b.n == 0)
+		return take_error;
+	err = run_batch(p, &b, freed_out);
+	return err != Z_OK ? err : take_error;
+}
+
+static int evict_batch(struct z_pager *p, uint32_t max, enum z_store_want want)
+{
+	struct batch b;
+	uint32_t freed = 0;
+	int err = Z_OK;
+
+	b.n = 0;
+	while (b.n < max && err == Z_OK) {
+		struct z_page_frame *pf = p->cfg.eviction->select(p->eviction_state);
+
+		if (pf == NULL || !z_page_frame_is_evictable(pf))
+			err = Z_ERR_NOMEM;
+		else
+			err = take(p, &b, pf, want);
+	}
+	if (b.n > 0)
+		err = run_batch(p, &b, &freed);
+	return freed > 0 ? Z_OK : err;
+}
+
+int z__evict_some_locked(struct z_pager *p, uint32_t max, enum z_store_want want)
+{
+	int err = Z_ERR_NOMEM;
+
+	for (int tries = 0; tries < Z_EVICT_TRIES; tries++) {
+		err = evict_batch(p, max, want);
+		if (err != Z_ERR_IO && err != Z_ERR_BUSY)
+			return err;
+	}
+	return err;
+}
+
+int z_pager_evict_frame(struct z_pager *p, z_phys_t phys)
+{
+	struct z_page_frame *pf = z__frame_of_phys(p, phys);
+	uint32_t freed;
+	int err;
+
+	if (p->cfg.unlock_for_io && p->cfg.env->in_isr != NULL &&
+	    p->cfg.env->in_isr(p->cfg.env_ctx))
+		return Z_ERR_PERM;
+	if (!z_is_page_aligned(phys.v) || pf == NULL)
+		return Z_ERR_INVAL;
+
+	z__lock(p);
+	switch (z__frame_state(pf)) {
+	case Z_FRAME_AVAILABLE:
+		err = Z_OK;
+		break;
+	case Z_FRAME_RESIDENT:
+		err = z_page_frame_is_pinned(pf)
+			      ? Z_ERR_BUSY
+			      : z__evict_these_locked(p, &pf, 1, Z_WANT_FOR_EVICT, &freed);
+		break;
+	case Z_FRAME_RETIRED:
+	case Z_FRAME_HOLE:
+		err = Z_ERR_INVAL;
+		break;
+	default:
+		err = Z_ERR_AGAIN;
+		break;
+	}
+	z__unlock(p);
+	return err;
+}
+
+int z_pager_reclaim(struct z_pager *p, uint32_t frames_free)
+{
+	int err = Z_OK;
+
+	z__lock(p);
+	while (p->free_count < frames_free && err == Z_OK) {
+		uint32_t missing = frames_free - p->free_count;
+
+		err = z__evict_some_locked(p, missing < p->cfg.batch ? missing : p->cfg.batch,
+					   Z_WANT_FOR_EVICT);
+	}
+	z__unlock(p);
+	return err;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fault.c - making a page present.
+ *
+ * Theory. Four phases, straight down:
+ *
+ *   classify  what is the page's entry? present, being moved, to be loaded, not mapped, forbidden
+ *   reserve   a frame: off the free list, else a victim's. If the lock was dropped meanwhile, look
+ *             at the entry again; the frame stays in hand.
+ *   transfer  the entry is HELD and the frame LOADING; the data comes in, with the lock off
+ *   commit    the entry is IN, the frame RESIDENT, the store finalizes, waiters wake - or undo: the
+ *             entry is what it was, the frame is free, nothing has been lost
+ *
+ * A context that finds the page being moved waits for the frame and starts again, so several
+ * faults on one page cause one read. A context that waits for a frame has none, and a context that
+ * has one waits only for a page whose mover has one too: no cycle.
+ *
+ * Locks: as said at each function in internal.h.
+ */
+#include "internal.h"
+
+enum class {
+	CLASS_PRESENT,
+	CLASS_BUSY,
+	CLASS_LOAD,
+	CLASS_UNMAPPED,
+	CLASS_FORBIDDEN,
+};
+
+static enum class classify(const struct z_entry *e, unsigned int access) {
+	if (e->kind == Z_ENTRY_UNMAPPED) return CLASS_UNMAPPED;
+	if ((access & ~e->prot) != 0) return CLASS_FORBIDDEN; switch (e->kind){
+		case Z_ENTRY_IN : return CLASS_PRESENT; case Z_ENTRY_HELD : return CLASS_BUSY;
+		default : return CLASS_LOAD;
+	}
+}
+
+/* ---- reserve ----------------------------------------------------------------------------- */
+
+int z__frame_obtain_locked(struct z_pager *p, struct z_page_frame **pf_out, bool *dropped_out)
+{
+	*dropped_out = false;
+	for (;;) {
+		int err;
+
+		*pf_out = z__free_list_take_locked(p);
+		if (*pf_out != NULL)
+			return Z_OK;
+
+		*dropped_out = true;
+		err = z__evict_some_locked(p, p->cfg.batch, Z_WANT_FOR_FAULT);
+		if (err == Z_OK)
+			continue;
+		if (p->busy_count == 0)
+			return err;
+		p->frame_waiters++;
+		z__wait_locked(p, &p->frame_waiters);
+		p->frame_waiters--;
+	}
+}
+
+/* ---- transfer ---------------------------------------------------------------------------- */
+
+static int transfer(struct z_pager *p, const struct z_entry *e, uintptr_t va, z_phys_t phys,
+		    void **page_out)
+{
+	int err = Z_OK;
+
+	z__io_begin_locked(p);
+	*page_out = p->cfg.arch->scratch(p->cfg.arch_ctx, va, phys, Z_SCRATCH_FILL);
+	if (e->kind == Z_ENTRY_OUT)
+		err = p->cfg.store->ops->page_in(p->cfg.store, e->loc, *page_out);
+	else
+		memset(*page_out, 0, Z_PAGE_SIZE);
+	z__io_end(p);
+	return err;
+}
+
+/* ---- commit ------------------------------------------------------------------------------ */
+
+static void undo_load(struct z_pager *p, struct z_page_frame *pf, const struct z_entry *e,
+		      struct z_page_op *op, int err)
+{
+	op->loc = e->loc;
+	op->untouched = e->kind == Z_ENTRY_UNTOUCHED;
+	p->cfg.arch->release(p->cfg.arch_ctx, op, 1);
+	z__frame_move(p, pf, Z_FRAME_CLAIMED);
+	z__event_locked(p, Z_EVENT_LOAD_UNDONE, op->va, err);
+}
+
+static void count_load(struct z_pager *p, struct z_page_frame *pf, const struct z_entry *e)
+{
+	bool read = e->kind == Z_ENTRY_OUT;
+
+	p->stats.pages_read += read;
+	p->stats.pages_zeroed += !read;
+	z__event_locked(p, read ? Z_EVENT_PAGE_IN : Z_EVENT_ZERO_FILL, (uintptr_t)pf->addr,
+			z__frame_number(p, pf));
+}
+
+static void tell_refault(struct z_pager *p, struct z_page_frame *pf)
+{
+	uint32_t distance = z__ghost_take_locked(p, (uintptr_t)pf->addr);
+
+	if (distance == 0)
+		return;
+	p->stats.refaults++;
+	if (p->cfg.eviction->refault != NULL)
+		p->cfg.eviction->refault(p->eviction_state, pf, distance);
+}
+
+static void commit_load(struct z_pager *p, struct z_page_frame *pf, const struct z_entry *e)
+{
+	z__frame_move(p, pf, Z_FRAME_RESIDENT);
+	if (e->kind == Z_ENTRY_OUT)
+		p->cfg.store->ops->page_finalize(p->cfg.store, pf, e->loc);
+	count_load(p, pf, e);
+	tell_refault(p, pf);
+	z__candidate_add_locked(p, pf, Z_ADD_FAULT);
+}
+
+static int load(struct z_pager *p, const struct z_entry *e, uintptr_t va, unsigned int access,
+		struct z_page_frame *pf)
+{
+	struct z_page_op op = {.va = va, .phys = z__frame_phys(p, pf)};
+	bool write = (access & Z_ACCESS_WRITE) != 0;
+	void *page;
+	int err;
+
+	z__frame_move(p, pf, Z_FRAME_LOADING);
+	pf->addr = (void *)va;
+	p->cfg.arch->hold(p->cfg.arch_ctx, va, op.phys);
+
+	err = transfer(p, e, va, op.phys, &page);
+	p->stats.read_errors += err != Z_OK;
+	if (err == Z_OK && p->cfg.arch->attach(p->cfg.arch_ctx, &op, 1,
+					       write ? Z_ATTACH_DIRTY : Z_ATTACH_CLEAN) > 0)
+		err = op.status;
+
+	if (err == Z_OK)
+		commit_load(p, pf, e);
+	else
+		undo_load(p, pf, e, &op, err);
+	p->cfg.arch->scratch_done(p->cfg.arch_ctx, va, op.phys, page, Z_SCRATCH_FILL);
+	return err;
+}
+
+/* ---- all of it --------------------------------------------------------------------------- */
+
+/* A page that is there already: let the port do its half, and the algorithm know. */
+static struct z_page_frame *present(struct z_pager *p, const struct z_entry *e, uintptr_t va,
+				    unsigned int access)
+{
+	struct z_page_frame *pf = z__frame_of_phys(p, e->phys);
+
+	if (access == 0)
+		return pf;
+	p->cfg.arch->touch(p->cfg.arch_ctx, va, access);
+	if ((pf->flags & Z_PAGE_FRAME_QUEUED) != 0 && p->cfg.eviction->accessed != NULL)
+		p->cfg.eviction->accessed(p->eviction_state, pf);
+	return pf;
+}
+
+/* One look at the page. Z_ERR_AGAIN: the world has changed, look again. */
+static int attempt(struct z_pager *p, uintptr_t va, unsigned int access, struct z_page_frame **hand,
+		   struct z_page_frame **pf_out, bool *loaded)
+{
+	struct z_entry e = z__entry(p, va);
+	bool dropped;
+	int err;
+
+	switch (classify(&e, access)) {
+	case CLASS_PRESENT:
+		*pf_out = present(p, &e, va, access);
+		return Z_OK;
+	case CLASS_BUSY:
+		z__frame_wait_locked(p, z__frame_of_phys(p, e.phys));
+		return Z_ERR_AGAIN;
+	case CLASS_UNMAPPED:
+		return Z_ERR_FAULT;
+	case CLASS_FORBIDDEN:
+		return Z_ERR_PERM;
+	case CLASS_LOAD:
+		break;
+	}
+	if (*hand == NULL) {
+		err = z__frame_obtain_locked(p, hand, &dropped);
+		if (err != Z_OK || dropped)
+			return err != Z_OK ? err : Z_ERR_AGAIN;
+	}
+	err = load(p, &e, va, access, *hand);
+	if (err != Z_OK)
+		return err;
+	*pf_out = *hand;
+	*hand = NULL;
+	*loaded = true;
+	return Z_OK;
+}
+
+int z__resident_locked(struct z_pager *p, uintptr_t va, unsigned int access,
+		       struct z_page_frame **pf_out, bool *loaded_out)
+{
+	struct z_page_frame *hand = NULL;
+	bool loaded = false;
+	int err;
+
+	do {
+		err = attempt(p, va, access, &hand, pf_out, &loaded);
+	} while (err == Z_ERR_AGAIN);
+
+	if (hand != NULL)
+		z__free_list_put_locked(p, hand);
+	if (loaded_out != NULL)
+		*loaded_out = loaded;
+	return err;
+}
+
+static enum z_fault_result result_of(int err)
+{
+	switch (err) {
+	case Z_OK:
+		return Z_FAULT_RESOLVED;
+	case Z_ERR_FAULT:
+		return Z_FAULT_BAD_ADDRESS;
+	case Z_ERR_PERM:
+		return Z_FAULT_VIOLATION;
+	case Z_ERR_IO:
+	case Z_ERR_CORRUPT:
+		return Z_FAULT_IO_ERROR;
+	default:
+		return Z_FAULT_NO_MEMORY;
+	}
+}
+
+struct context {
+	bool irq_locked;
+	bool in_isr;
+	uint64_t start;
+};
+
+static struct context context_of(struct z_pager *p)
+{
+	const struct z_env_ops *env = p->cfg.env;
+
+	return (struct context){
+		.irq_locked = env->irqs_locked != NULL && env->irqs_locked(p->cfg.env_ctx),
+		.in_isr = env->in_isr != NULL && env->in_isr(p->cfg.env_ctx),
+		.start = env->now(p->cfg.env_ctx),
+	};
+}
+
+static void account(struct z_pager *p, const struct context *c, int err, bool loaded)
+{
+	struct z_stats *s = &p->stats;
+
+	if (err == Z_ERR_FAULT || err == Z_ERR_PERM) {
+		s->bad_faults++;
+	} else if (err != Z_OK) {
+		s->failed_faults++;
+	} else if (!loaded) {
+		s->soft_faults++;
+	} else {
+		s->pagefaults++;
+		s->pagefaults_in_isr += c->in_isr;
+		s->pagefaults_irq_locked += c->irq_locked && !c->in_isr;
+		s->pagefaults_irq_unlocked += !c->irq_locked && !c->in_isr;
+	}
+	s->fault_ns += p->cfg.env->now(p->cfg.env_ctx) - c->start;
+}
+
+/* Keep a reserve, so that the next faults find a frame: one context at a time does it. */
+static void evict_ahead(struct z_pager *p)
+{
+	if (p->free_count >= p->cfg.low_water || p->reclaiming)
+		return;
+	p->reclaiming = true;
+	/* A failure here is nobody's yet: the fault that finds no frame will report it. */
+	(void)z__evict_some_locked(p, p->cfg.batch, Z_WANT_FOR_EVICT);
+	p->reclaiming = false;
+}
+
+enum z_fault_result z_pager_fault(struct z_pager *p, uintptr_t va, unsigned int access)
+{
+	struct context c = context_of(p);
+	struct z_page_frame *pf;
+	bool loaded = false;
+	int err = Z_ERR_FAULT;
+
+	va = z_page_align_down(va);
+	z__lock(p);
+	if (z__in_window(p, va))
+		err = z__resident_locked(p, va, access, &pf, &loaded);
+	if (err == Z_OK)
+		z__event_locked(p, loaded ? Z_EVENT_FAULT : Z_EVENT_SOFT_FAULT, va, access);
+	else
+		z__event_locked(p, Z_EVENT_BAD_FAULT, va, access);
+	if (loaded)
+		evict_ahead(p);
+	account(p, &c, err, loaded);
+	z__unlock(p);
+	return result_of(err);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * internal.h - what the files of the core share: the pager's structure and the functions that
+ * cross file borders (prefix z__).
+ *
+ * Theory. All state is guarded by one lock, the pager lock. Data moves with the lock dropped (if
+ * the configuration allows), and what protects a page meanwhile is its busy state: the frame is
+ * LOADING or LEAVING and the page's entry is HELD. Whoever meets a busy page waits for the frame
+ * and then looks again at the world, which may have changed: no pointer or entry read before a
+ * wait is trusted after it.
+ *
+ * Functions named _locked want the pager lock; those marked "may drop" release and retake it.
+ *
+ * Lock letters: P pager lock; I fixed after creation; A atomic.
+ */
+#ifndef ZPAGER_CORE_INTERNAL_H
+#define ZPAGER_CORE_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include <zpager/pager.h>
+
+#include "assert.h"
+#include "mem.h"
+
+#define Z_FRAME_NONE UINT32_MAX
+#define Z_BANKS_MAX  64U
+
+/* Frames that stay in service whatever the store charges: an instruction and its operands. */
+#define Z_FRAMES_MIN 4U
+
+struct z_region {
+	uintptr_t va;       /* [P] first page */
+	size_t pages;       /* [P] > 0 */
+	unsigned int flags; /* [P] Z_MAP_PINNED, Z_MAP_NORESERVE */
+};
+
+struct z_frame_bank {
+	uint32_t head; /* [P] first available frame, Z_FRAME_NONE if there is none */
+	uint32_t free; /* [P] available frames */
+	bool offline;  /* [P] its free frames are not given out */
+};
+
+/* A page that was evicted: enough to know it again, by luck of the hash. */
+struct z_ghost {
+	uint32_t tag;     /* [P] 0: empty */
+	uint32_t evicted; /* [P] the pager's eviction number, modulo 2^32 */
+};
+
+struct z_pager {
+	struct z_pager_config cfg;   /* [I] */
+	struct z_eviction_host host; /* [I] */
+	void *eviction_state;        /* [I] the algorithm's own, guarded by P */
+	z_key_t key;                 /* [P] what unlocking restores */
+
+	struct z_frame_bank *banks;     /* [I] pointer */
+	uint32_t nbanks;                /* [I] */
+	uint32_t frames_per_bank;       /* [I] */
+	uint32_t nram;                  /* [I] frames that are RAM */
+	uint64_t banks_with_free;       /* [P] bit b: bank b is on-line and has a free frame */
+	uint32_t free_count;            /* [P] available frames in on-line banks */
+	uint32_t retired_head;          /* [P] list of retired frames */
+	uint32_t retired_count;         /* [P] */
+	_Atomic uint32_t retire_wanted; /* [A] by set_frames; the store's charge comes on top */
+	_Atomic uint32_t charged;       /* [A] pages of RAM lent to the store */
+	uint32_t resident_count;        /* [P] frames RESIDENT */
+	uint32_t busy_count;            /* [P] frames CLAIMED, LOADING or LEAVING */
+	uint32_t pinned_count;          /* [P] frames with pins > 0 */
+	uint32_t frame_waiters;         /* [P] contexts that wait for any frame to come to rest */
+	bool reclaiming;                /* [P] somebody evicts ahead of need */
+
+	unsigned int io_in_flight; /* [P] */
+	unsigned int io_limit;     /* [I] */
+	unsigned int io_waiters;   /* [P] */
+
+	struct z_region *regions; /* [P] sorted by address */
+	uint32_t nregions;        /* [P] */
+	size_t mapped_pages;      /* [P] */
+	size_t committed_pages;   /* [P] mapped without Z_MAP_NORESERVE */
+
+	struct z_ghost *ghosts; /* [P] */
+	uint32_t evictions;     /* [P] pages evicted, modulo 2^32 */
+
+	struct z_event *events;  /* [P] */
+	uint64_t event_sequence; /* [P] */
+	struct z_stats stats;    /* [P] all but the "now" fields */
+	unsigned char *compare;  /* [P] one page, for Z_CHECK_CONTENTS */
+};
+
+/* ---- lock.c ---- */
+
+void z__lock(struct z_pager *p);
+void z__unlock(struct z_pager *p);
+void z__wait_locked(struct z_pager *p, const void *channel); /* may drop */
+/* Around the transfer itself: a turn, if transfers are limited, and the lock off, if allowed. */
+void z__io_begin_locked(struct z_pager *p); /* may drop; on return the lock is off if allowed */
+void z__io_end(struct z_pager *p);          /* lock held again on return */
+
+/* ---- frame.c ---- */
+
+enum z_frame_state {
+	Z_FRAME_AVAILABLE,
+	Z_FRAME_RETIRED,
+	Z_FRAME_HOLE,
+	Z_FRAME_CLAIMED,
+	Z_FRAME_LOADING,
+	Z_FRAME_RESIDENT,
+	Z_FRAME_LEAVING,
+};
+
+enum z_frame_state z__frame_state(const struct z_page_frame *pf);
+void z__frame_move(struct z_pager *p, struct z_page_frame *pf, enum z_frame_state to);
+void z__frame_wait_locked(struct z_pager *p, struct z_page_frame *pf); /* may drop */
+
+static inline uint32_t z__frame_number(const struct z_pager *p, const struct z_page_frame *pf)
+{
+	return (uint32_t)(pf - p->cfg.frames);
+}
+
+static inline z_phys_t z__frame_phys(const struct z_pager *p, const struct z_page_frame *pf)
+{
+	return z_phys(p->cfg.ram_base + (uintptr_t)z__frame_number(p, pf) * Z_PAGE_SIZE);
+}
+
+/* NULL if there is no such frame. */
+static inline struct z_page_frame *z__frame_of_phys(const struct z_pager *p, z_phys_t phys)
+{
+	uintptr_t number = (phys.v - p->cfg.ram_base) / Z_PAGE_SIZE;
+
+	return phys.v >= p->cfg.ram_base && number < p->cfg.nframes ? &p->cfg.frames[number] : NULL;
+}
+
+/* ---- free_list.c ---- */
+
+/* An available frame becomes CLAIMED, NULL if there is none. */
+struct z_page_frame *z__free_list_take_locked(struct z_pager *p);
+/* A CLAIMED frame becomes available, or is retired if frames are owed. */
+void z__free_list_put_locked(struct z_pager *p, struct z_page_frame *pf);
+/* Retire or un-retire until as many frames are out of service as are wanted, or none is free. */
+void z__free_list_settle_locked(struct z_pager *p);
+uint32_t z__free_list_wanted_retired(const struct z_pager *p);
+void z__free_list_init(struct z_pager *p);
+
+/* ---- region.c ---- */
+
+/* Index of the first region that ends behind va; nregions if there is none. */
+uint32_t z__region_find(const struct z_pager *p, uintptr_t va);
+bool z__region_covers(const struct z_pager *p, uintptr_t va, size_t pages);
+/* 0 | Z_ERR_NOMEM no gap of that size. */
+int z__region_gap(const struct z_pager *p, size_t pages, size_t align_pages, uintptr_t *va_out);
+bool z__region_is_free(const struct z_pager *p, uintptr_t va, size_t pages);
+int z__region_insert_locked(struct z_pager *p, uintptr_t va, size_t pages, unsigned int flags);
+/* Can the range be cut out of the table? 0 | Z_ERR_NOMEM it needs one region too many. */
+int z__region_can_remove(const struct z_pager *p, uintptr_t va, size_t pages);
+void z__region_remove_locked(struct z_pager *p, uintptr_t va, size_t pages);
+/* Is the page in a region that was mapped with Z_MAP_PINNED? */
+bool z__region_pins(const struct z_pager *p, uintptr_t va);
+
+/* ---- page_io.c, fault.c, evict.c ---- */
+
+/*
+ * z__resident_locked - make one mapped page resident; the lock may drop, but not between the moment
+ * that the page is in and the return. *pf_out is its frame. Errors: enum z_err; Z_ERR_FAULT not
+ * mapped, Z_ERR_PERM the permissions forbid the access. *loaded_out (may be NULL): it was not
+ * there before.
+ */
+int z__resident_locked(struct z_pager *p, uintptr_t va, unsigned int access,
+		       struct z_page_frame **pf_out, bool *loaded_out);
+
+/* Give a CLAIMED frame, evicting if none is free. *dropped_out: the lock was dropped. */
+int z__frame_obtain_locked(struct z_pager *p, struct z_page_frame **pf_out, bool *dropped_out);
+
+/*
+ * z__evict_some_locked - let the algorithm choose up to max victims and evict them. May drop.
+ *   0 at least one frame was freed | Z_ERR_NOMEM no victim | the first error met.
+ */
+int z__evict_some_locked(struct z_pager *p, uint32_t max, enum z_store_want want);
+
+/* Evict these frames, all of them evictable. May drop. Returns the first error; *freed_out. */
+int z__evict_these_locked(struct z_pager *p, struct z_page_frame **pfs, uint32_t n,
+			  enum z_store_want want, uint32_t *freed_out);
+
+/* Forget the clean copy of a resident frame, if the store has one. */
+void z__drop_copy_locked(struct z_pager *p, struct z_page_frame *pf);
+
+/* Tell the algorithm; both do nothing if it has been told already. */
+void z__candidate_add_locked(struct z_pager *p, struct z_page_frame *pf, enum z_add_reason reason);
+void z__candidate_remove_locked(struct z_pager *p, struct z_page_frame *pf,
+				enum z_remove_reason reason);
+
+/* ---- pin.c ---- */
+
+int z__pin_frame_locked(struct z_pager *p, struct z_page_frame *pf);
+void z__unpin_frame_locked(struct z_pager *p, struct z_page_frame *pf);
+
+/* ---- ghost.c ---- */
+
+void z__ghost_note_locked(struct z_pager *p, uintptr_t va);
+/* Evictions since this page was evicted, 0 if that is not known. Forgets it. */
+uint32_t z__ghost_take_locked(struct z_pager *p, uintptr_t va);
+
+/* ---- trace.c ---- */
+
+void z__event_locked(struct z_pager *p, enum z_event_kind kind, uintptr_t va, int64_t argument);
+
+/* ---- small helpers ---- */
+
+static inline uintptr_t z__page_va(uintptr_t first, size_t index)
+{
+	return first + index * Z_PAGE_SIZE;
+}
+
+static inline struct z_entry z__entry(struct z_pager *p, uintptr_t va)
+{
+	return p->cfg.arch->entry(p->cfg.arch_ctx, va);
+}
+
+static inline bool z__in_window(const struct z_pager *p, uintptr_t va)
+{
+	return va >= p->cfg.vm_base && va - p->cfg.vm_base < p->cfg.vm_pages * Z_PAGE_SIZE;
+}
+
+/* Is this a range of whole pages inside the window? */
+static inline bool z__range_ok(const struct z_pager *p, uintptr_t va, size_t pages)
+{
+	return z_is_page_aligned(va) && z__in_window(p, va) && pages > 0 &&
+	       pages <= p->cfg.vm_pages - (va - p->cfg.vm_base) / Z_PAGE_SIZE;
+}
+
+#endif /* ZPAGER_CORE_INTERNAL_H */

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lock.c - the pager lock, waiting, and taking turns at the store.
+ *
+ * Theory. The key that unlocking restores belongs to whoever holds the lock, so it lives in the
+ * pager. Transfers are limited to io_limit at once: 1 for a store that does not run in parallel or
+ * a port with one scratch mapping, else the number of scratch mappings. With unlock_for_io off the
+ * lock stays held throughout, so that interrupts stay locked for the whole fault, as specified for
+ * ALLOW_IRQ=n; nobody can then be met in the middle of a transfer, and nobody ever waits.
+ */
+#include "internal.h"
+
+void z__lock(struct z_pager *p)
+{
+	z_key_t key = p->cfg.env->lock(p->cfg.env_ctx);
+
+	p->key = key;
+	z__free_list_settle_locked(p);
+}
+
+void z__unlock(struct z_pager *p)
+{
+	p->cfg.env->unlock(p->cfg.env_ctx, p->key);
+}
+
+void z__wait_locked(struct z_pager *p, const void *channel)
+{
+	z_key_t key = p->cfg.env->wait(p->cfg.env_ctx, channel, p->key);
+
+	p->key = key;
+}
+
+void z__io_begin_locked(struct z_pager *p)
+{
+	while (p->io_in_flight >= p->io_limit) {
+		p->io_waiters++;
+		z__wait_locked(p, &p->io_waiters);
+		p->io_waiters--;
+	}
+	p->io_in_flight++;
+	if (p->cfg.unlock_for_io)
+		z__unlock(p);
+}
+
+void z__io_end(struct z_pager *p)
+{
+	if (p->cfg.unlock_for_io)
+		z__lock(p);
+	p->io_in_flight--;
+	if (p->io_waiters > 0)
+		p->cfg.env->wake(p->cfg.env_ctx, &p->io_waiters);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * page_io.c - moving ranges of pages in and out by request, and advice.
+ *
+ * Theory. Each page of a range is handled like a fault or an eviction of its own; page_out groups
+ * neighbours into batches. Nothing here knows more than fault.c and evict.c.
+ *
+ * Locks: each function takes the pager lock once and may drop it inside.
+ */
+#include "internal.h"
+
+int z_pager_page_in(struct z_pager *p, uintptr_t va, size_t pages, size_t *done_out)
+{
+	struct z_page_frame *pf;
+	size_t done = 0;
+	int err = Z_OK;
+
+	if (!z__range_ok(p, va, pages))
+		err = Z_ERR_INVAL;
+	if (err == Z_OK) {
+		z__lock(p);
+		while (done < pages && err == Z_OK) {
+			err = z__resident_locked(p, z__page_va(va, done), 0, &pf, NULL);
+			done += err == Z_OK;
+		}
+		z__unlock(p);
+	}
+	if (done_out != NULL)
+		*done_out = done;
+	return err;
+}
+
+/*
+ * Collect resident pages from va on into pfs. *seen_out: pages looked at that need nothing more
+ * than the eviction of what was collected. Stops with Z_ERR_AGAIN after waiting for a busy page.
+ */
+static int collect(struct z_pager *p, uintptr_t va, size_t pages, struct z_page_frame **pfs,
+		   uint32_t *n_out, size_t *seen_out)
+{
+	uint32_t n = 0;
+	size_t seen = 0;
+	int err = Z_OK;
+
+	while (seen < pages && n < p->cfg.batch && err == Z_OK) {
+		struct z_entry e = z__entry(p, z__page_va(va, seen));
+		struct z_page_frame *pf;
+
+		if (e.kind == Z_ENTRY_UNMAPPED) {
+			err = Z_ERR_FAULT;
+		} else if (e.kind == Z_ENTRY_HELD) {
+			if (n > 0)
+				break;
+			z__frame_wait_locked(p, z__frame_of_phys(p, e.phys));
+			err = Z_ERR_AGAIN;
+		} else if (e.kind == Z_ENTRY_IN) {
+			pf = z__frame_of_phys(p, e.phys);
+			if (z_page_frame_is_pinned(pf))
+				err = Z_ERR_BUSY;
+			else
+				pfs[n++] = pf;
+		}
+		seen += err == Z_OK;
+	}
+	*n_out = n;
+	*seen_out = seen;
+	return err;
+}
+
+/* One batch of a page_out. *done_out: pages that are out now. */
+static int page_out_some(struct z_pager *p, uintptr_t va, size_t pages, size_t *done_out)
+{
+	struct z_page_frame *pfs[Z_BATCH_MAX];
+	uint32_t n;
+	uint32_t freed;
+	int collected = collect(p, va, pages, pfs, &n, done_out);
+	int err;
+
+	if (n == 0)
+		return collected;
+	err = z__evict_these_locked(p, pfs, n, Z_WANT_FOR_EVICT, &freed);
+	if (err == Z_OK)
+		return collected;
+	/* Which pages of the batch went is for the entries to tell. */
+	for (size_t i = 0; i < *done_out; i++) {
+		if (z__entry(p, z__page_va(va, i)).kind == Z_ENTRY_IN)
+			*done_out = i;
+	}
+	return err;
+}
+
+int z_pager_page_out(struct z_pager *p, uintptr_t va, size_t pages, size_t *done_out)
+{
+	size_t done = 0;
+	int err = Z_OK;
+
+	if (!z__range_ok(p, va, pages))
+		err = Z_ERR_INVAL;
+	if (err == Z_OK) {
+		z__lock(p);
+		while (done < pages && (err == Z_OK || err == Z_ERR_AGAIN)) {
+			size_t more = 0;
+
+			err = page_out_some(p, z__page_va(va, done), pages - done, &more);
+			done += more;
+		}
+		z__unlock(p);
+	}
+	if (done_out != NULL)
+		*done_out = done;
+	return err;
+}
+
+/* ---- advice ------------------------------------------------------------------------------ */
+
+/* Page in while frames are free: a hint never costs anybody else a page. */
+static void will_need(struct z_pager *p, uintptr_t va, size_t pages)
+{
+	struct z_page_frame *pf;
+	int err = Z_OK;
+
+	for (size_t i = 0; i < pages && err == Z_OK && p->free_count > p->cfg.low_water; i++)
+		err = z__resident_locked(p, z__page_va(va, i), 0, &pf, NULL);
+}
+
+static void tell_algorithm(struct z_pager *p, uintptr_t va, size_t pages, enum z_advice advice)
+{
+	if (p->cfg.eviction->advise == NULL)
+		return;
+	for (size_t i = 0; i < pages; i++) {
+		struct z_entry e = z__entry(p, z__page_va(va, i));
+		struct z_page_frame *pf;
+
+		if (e.kind != Z_ENTRY_IN)
+			continue;
+		pf = z__frame_of_phys(p, e.phys);
+		if ((pf->flags & Z_PAGE_FRAME_QUEUED) != 0)
+			p->cfg.eviction->advise(p->eviction_state, pf, advice);
+	}
+}
+
+/* Wait until no page of the range is being moved. Z_ERR_BUSY: one is pinned. */
+static int quiesce(struct z_pager *p, uintptr_t va, size_t pages)
+{
+	size_t i = 0;
+
+	while (i < pages) {
+		struct z_entry e = z__entry(p, z__page_va(va, i));
+
+		if (e.kind == Z_ENTRY_HELD) {
+			z__frame_wait_locked(p, z__frame_of_phys(p, e.phys));
+			i = 0;
+			continue;
+		}
+		if (e.kind == Z_ENTRY_UNMAPPED)
+			return Z_ERR_FAULT;
+		if (e.kind == Z_ENTRY_IN && z_page_frame_is_pinned(z__frame_of_phys(p, e.phys)))
+			return Z_ERR_BUSY;
+		i++;
+	}
+	return Z_OK;
+}
+
+/* Drop the contents of up to Z_BATCH_MAX pages, none of them held or pinned. */
+static int drop_batch(struct z_pager *p, uintptr_t va, size_t pages)
+{
+	struct z_page_op in[Z_BATCH_MAX];
+	struct z_page_op out[Z_BATCH_MAX];
+	size_t nin = 0;
+	size_t nout = 0;
+	size_t failed = 0;
+
+	for (size_t i = 0; i < pages; i++) {
+		struct z_entry e = z__entry(p, z__page_va(va, i));
+		struct z_page_op op = {.va = z__page_va(va, i), .untouched = true};
+
+		if (e.kind == Z_ENTRY_OUT) {
+			p->cfg.store->ops->location_free(p->cfg.store, e.loc);
+			out[nout++] = op;
+		} else if (e.kind == Z_ENTRY_IN) {
+			op.phys = e.phys;
+			in[nin++] = op;
+		}
+	}
+	if (nout > 0)
+		p->cfg.arch->release(p->cfg.arch_ctx, out, nout);
+	if (nin > 0)
+		failed = p->cfg.arch->detach(p->cfg.arch_ctx, in, nin);
+	for (size_t i = 0; i < nin; i++) {
+		struct z_page_frame *pf = z__frame_of_phys(p, in[i].phys);
+
+		if (in[i].status != Z_OK)
+			continue;
+		z__drop_copy_locked(p, pf);
+		z__candidate_remove_locked(p, pf, Z_REMOVE_UNMAP);
+		p->cfg.arch->release(p->cfg.arch_ctx, &in[i], 1);
+		z__frame_move(p, pf, Z_FRAME_CLAIMED);
+		z__free_list_put_locked(p, pf);
+	}
+	return failed > 0 ? Z_ERR_BUSY : Z_OK;
+}
+
+static int drop(struct z_pager *p, uintptr_t va, size_t pages)
+{
+	int err = quiesce(p, va, pages);
+
+	for (size_t i = 0; i < pages && err == Z_OK; i += Z_BATCH_MAX) {
+		size_t n = pages - i < Z_BATCH_MAX ? pages - i : Z_BATCH_MAX;
+
+		err = drop_batch(p, z__page_va(va, i), n);
+	}
+	return err;
+}
+
+int z_pager_advise(struct z_pager *p, uintptr_t va, size_t pages, enum z_advice advice)
+{
+	int err = Z_OK;
+
+	if (!z__range_ok(p, va, pages) || advice > Z_ADVICE_FREE)
+		return Z_ERR_INVAL;
+
+	z__lock(p);
+	if (!z__region_covers(p, va, pages)) {
+		err = Z_ERR_FAULT;
+	} else if (advice == Z_ADVICE_DONTNEED || advice == Z_ADVICE_FREE) {
+		err = drop(p, va, pages);
+	} else {
+		tell_algorithm(p, va, pages, advice);
+		if (advice == Z_ADVICE_WILLNEED)
+			will_need(p, va, pages);
+	}
+	z__unlock(p);
+	return err;
+}

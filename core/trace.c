@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * trace.c - the event ring.
+ *
+ * Locks: events are written with the pager lock held; reading is for debuggers and quiet moments.
+ */
+#include "internal.h"
+
+void z__event_locked(struct z_pager *p, enum z_event_kind kind, uintptr_t va, int64_t argument)
+{
+	if (p->cfg.events == 0)
+		return;
+
+	struct z_event *e = &p->events[p->event_sequence & (p->cfg.events - 1)];
+
+	p->event_sequence++;
+	*e = (struct z_event){p->event_sequence, va, argument, (uint8_t)kind};
+}
+
+const struct z_event *z_pager_events(struct z_pager *p, uint32_t *size_out)
+{
+	*size_out = p->cfg.events;
+	return p->events;
+}
+
+const char *z_event_name(unsigned int kind)
+{
+	static const char *const names[] = {
+#define Z_EVENT_TEXT(name, argument) #name,
+		Z_EVENT_LIST(Z_EVENT_TEXT)
+#undef Z_EVENT_TEXT
+	};
+
+	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "?";
+}
