@@ -19,19 +19,27 @@
  */
 #include "internal.h"
 
-enum class {
-	CLASS_PRESENT,
-	CLASS_BUSY,
-	CLASS_LOAD,
-	CLASS_UNMAPPED,
-	CLASS_FORBIDDEN,
+enum finding {
+	FOUND_PRESENT,
+	FOUND_BUSY,
+	FOUND_LOAD,
+	FOUND_UNMAPPED,
+	FOUND_FORBIDDEN,
 };
 
-static enum class classify(const struct z_entry *e, unsigned int access) {
-	if (e->kind == Z_ENTRY_UNMAPPED) return CLASS_UNMAPPED;
-	if ((access & ~e->prot) != 0) return CLASS_FORBIDDEN; switch (e->kind){
-		case Z_ENTRY_IN : return CLASS_PRESENT; case Z_ENTRY_HELD : return CLASS_BUSY;
-		default : return CLASS_LOAD;
+static enum finding classify(const struct z_entry *e, unsigned int access)
+{
+	if (e->kind == Z_ENTRY_UNMAPPED)
+		return FOUND_UNMAPPED;
+	if ((access & ~e->prot) != 0)
+		return FOUND_FORBIDDEN;
+	switch (e->kind) {
+	case Z_ENTRY_IN:
+		return FOUND_PRESENT;
+	case Z_ENTRY_HELD:
+		return FOUND_BUSY;
+	default:
+		return FOUND_LOAD;
 	}
 }
 
@@ -170,17 +178,17 @@ static int attempt(struct z_pager *p, uintptr_t va, unsigned int access, struct 
 	int err;
 
 	switch (classify(&e, access)) {
-	case CLASS_PRESENT:
+	case FOUND_PRESENT:
 		*pf_out = present(p, &e, va, access);
 		return Z_OK;
-	case CLASS_BUSY:
+	case FOUND_BUSY:
 		z__frame_wait_locked(p, z__frame_of_phys(p, e.phys));
 		return Z_ERR_AGAIN;
-	case CLASS_UNMAPPED:
+	case FOUND_UNMAPPED:
 		return Z_ERR_FAULT;
-	case CLASS_FORBIDDEN:
+	case FOUND_FORBIDDEN:
 		return Z_ERR_PERM;
-	case CLASS_LOAD:
+	case FOUND_LOAD:
 		break;
 	}
 	if (*hand == NULL) {
