@@ -56,7 +56,7 @@ int z__frame_obtain_locked(struct z_pager *p, struct z_page_frame **pf_out, bool
 			return Z_OK;
 
 		*dropped_out = true;
-		err = z__evict_some_locked(p, p->cfg.batch, Z_WANT_FOR_FAULT);
+		err = z__evict_some_locked(p, z__batch_size(p), Z_WANT_FOR_FAULT);
 		if (err == Z_OK)
 			continue;
 		if (p->busy_count == 0)
@@ -283,7 +283,7 @@ static void evict_ahead(struct z_pager *p)
 		return;
 	p->reclaiming = true;
 	/* A failure here is nobody's yet: the fault that finds no frame will report it. */
-	(void)z__evict_some_locked(p, p->cfg.batch, Z_WANT_FOR_EVICT);
+	(void)z__evict_some_locked(p, z__batch_size(p), Z_WANT_FOR_EVICT);
 	p->reclaiming = false;
 }
 

@@ -176,6 +176,16 @@ int z__frame_obtain_locked(struct z_pager *p, struct z_page_frame **pf_out, bool
  */
 int z__evict_some_locked(struct z_pager *p, uint32_t max, enum z_store_want want);
 
+/* Victims a batch: as configured, but never a large part of the frames that are in service. */
+static inline uint32_t z__batch_size(const struct z_pager *p)
+{
+	uint32_t share = (p->nram - p->retired_count) / 8;
+
+	if (share > p->cfg.batch)
+		return p->cfg.batch;
+	return share > 0 ? share : 1;
+}
+
 /* Evict these frames, all of them evictable. May drop. Returns the first error; *freed_out. */
 int z__evict_these_locked(struct z_pager *p, struct z_page_frame **pfs, uint32_t n,
 			  enum z_store_want want, uint32_t *freed_out);

@@ -242,7 +242,9 @@ static size_t hook_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_att
 		if (!op_page(sim, "attach", &ops[i], Z_ENTRY_HELD, &page)) {
 			continue;
 		}
-		ops[i].status = sim_point_fails(sim, Z_SIM_POINT_ATTACH);
+		if (!z_spt_has(sim->table[page], SIM_DETACHED)) {
+			ops[i].status = sim_point_fails(sim, Z_SIM_POINT_ATTACH);
+		}
 		if (ops[i].status != 0) {
 			failed++;
 			continue;
@@ -281,9 +283,36 @@ static size_t hook_detach(void *ctx, struct z_page_op *ops, size_t n)
 		if (ops[i].status == 0 && sim_page(sim, ops[i].va, &page)) {
 			ops[i].dirty = z_spt_has(sim->table[page], Z_SPT_DIRTY);
 			sim->table[page] = z_spt_without(sim->table[page], Z_SPT_FLAGS);
+			sim->table[page] = z_spt_with(sim->table[page], SIM_DETACHED);
 		}
 	}
 	return failed;
+}
+
+/* A page that is out is forgotten. */
+static bool forgotten(struct z_sim *sim, const struct z_page_op *op)
+{
+	size_t page;
+
+	if (!op->untouched || !z_is_page_aligned(op->va) || !sim_page(sim, op->va, &page) ||
+	    z_spt_kind(sim->table[page]) != Z_ENTRY_OUT) {
+		return false;
+	}
+	sim->table[page] = z_spt_move(sim->table[page], Z_ENTRY_UNTOUCHED, 0);
+	return true;
+}
+
+/* A page that is out may be forgotten without ever having a frame. */
+static bool forget_out(struct z_sim *sim, const struct z_page_op *op)
+{
+	size_t page;
+
+	if (!op->untouched || !sim_page(sim, op->va, &page) ||
+	    z_spt_kind(sim->table[page]) != Z_ENTRY_OUT) {
+		return false;
+	}
+	sim->table[page] = z_spt_move(sim->table[page], Z_ENTRY_UNTOUCHED, 0);
+	return true;
 }
 
 static void hook_release(void *ctx, struct z_page_op *ops, size_t n)
@@ -295,7 +324,8 @@ static void hook_release(void *ctx, struct z_page_op *ops, size_t n)
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (!op_page(sim, "release", &ops[i], Z_ENTRY_HELD, &page)) {
+		if (forgotten(sim, &ops[i]) ||
+		    !op_page(sim, "release", &ops[i], Z_ENTRY_HELD, &page)) {
 			continue;
 		}
 		if (!ops[i].untouched && !z_is_page_aligned(ops[i].loc.v)) {
@@ -335,7 +365,8 @@ void sim_arch_init(struct z_sim *sim)
 {
 	sim->arch = (struct z_arch_ops){
 		.name = sim->config.soft_ad ? "sim-soft" : "sim",
-		.caps = sim->config.soft_ad ? 0 : Z_ARCH_ACCESSED,
+		.caps = (sim->config.soft_ad ? 0U : (unsigned int)Z_ARCH_ACCESSED) |
+			(sim->config.direct_save ? (unsigned int)Z_ARCH_DIRECT_SAVE : 0U),
 		.scratch_slots = sim->config.scratch_slots,
 		.map = hook_map,
 		.unmap = hook_unmap,
