@@ -43,7 +43,8 @@ static bool config_sound(const struct z_sim_config *config)
 	       config->cpus <= Z_SIM_CPUS_MAX && config->tlb_entries <= SIM_TLB_MAX &&
 	       config->scratch_slots <= Z_SIM_SCRATCH_MAX && config->switch_percent <= 100 &&
 	       (config->scratch_address == 0 ||
-		(config->scratch_slots == 1 && z_is_page_aligned(config->scratch_address) &&
+		(config->scratch_slots == 1 && !config->direct_save &&
+		 z_is_page_aligned(config->scratch_address) &&
 		 Z_PAGE_SIZE % (size_t)sysconf(_SC_PAGESIZE) == 0));
 }
 
@@ -204,16 +205,6 @@ bool z_sim_frame_used(const struct z_sim *sim, z_phys_t phys)
 uint32_t z_sim_frames_used(const struct z_sim *sim)
 {
 	return sim->frames_used;
-}
-
-unsigned int z_sim_scratch_used(const struct z_sim *sim)
-{
-	unsigned int used = 0;
-
-	for (unsigned int i = 0; i < sim->config.scratch_slots; i++) {
-		used += sim->scratch[i].used;
-	}
-	return used;
 }
 
 /* ---- making things fail ---- */

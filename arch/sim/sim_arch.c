@@ -289,25 +289,12 @@ static size_t hook_detach(void *ctx, struct z_page_op *ops, size_t n)
 	return failed;
 }
 
-/* A page that is out is forgotten. */
-static bool forgotten(struct z_sim *sim, const struct z_page_op *op)
-{
-	size_t page;
-
-	if (!op->untouched || !z_is_page_aligned(op->va) || !sim_page(sim, op->va, &page) ||
-	    z_spt_kind(sim->table[page]) != Z_ENTRY_OUT) {
-		return false;
-	}
-	sim->table[page] = z_spt_move(sim->table[page], Z_ENTRY_UNTOUCHED, 0);
-	return true;
-}
-
 /* A page that is out may be forgotten without ever having a frame. */
 static bool forget_out(struct z_sim *sim, const struct z_page_op *op)
 {
 	size_t page;
 
-	if (!op->untouched || !sim_page(sim, op->va, &page) ||
+	if (!op->untouched || !z_is_page_aligned(op->va) || !sim_page(sim, op->va, &page) ||
 	    z_spt_kind(sim->table[page]) != Z_ENTRY_OUT) {
 		return false;
 	}
@@ -324,7 +311,7 @@ static void hook_release(void *ctx, struct z_page_op *ops, size_t n)
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (forgotten(sim, &ops[i]) ||
+		if (forget_out(sim, &ops[i]) ||
 		    !op_page(sim, "release", &ops[i], Z_ENTRY_HELD, &page)) {
 			continue;
 		}

@@ -140,6 +140,13 @@ static bool env_in_isr(void *ctx)
 	return sim_current(sim)->in_isr;
 }
 
+static bool env_irqs_locked(void *ctx)
+{
+	struct z_sim *sim = ctx;
+
+	return !sim_current(sim)->irqs_on;
+}
+
 static uint64_t env_now(void *ctx)
 {
 	struct z_sim *sim = ctx;
@@ -156,6 +163,7 @@ const struct z_env_ops *z_sim_env(struct z_sim *sim)
 		.wake = env_wake,
 		.in_isr = env_in_isr,
 		.now = env_now,
+		.irqs_locked = env_irqs_locked,
 	};
 
 	(void)sim;

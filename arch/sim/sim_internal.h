@@ -14,11 +14,13 @@
 #include "../common/soft_pt.h"
 #include "sim.h"
 
-#define SIM_TLB_MAX    16
-#define SIM_NO_CPU     (-1)
-#define SIM_NO_FRAME   UINT32_MAX
-#define SIM_TEXT_MAX   512
-#define SIM_STACK_SIZE ((size_t)512 * 1024)
+#define SIM_TLB_MAX      16
+#define SIM_MAPPINGS_MAX (Z_SIM_SCRATCH_MAX + Z_BATCH_MAX)
+#define SIM_DETACHED     Z_SPT_PROTECTED /* in a HELD entry: it was IN, and can go back */
+#define SIM_NO_CPU       (-1)
+#define SIM_NO_FRAME     UINT32_MAX
+#define SIM_TEXT_MAX     512
+#define SIM_STACK_SIZE   ((size_t)512 * 1024)
 
 enum sim_cpu_state {
 	SIM_CPU_IDLE, /* no task, or its task has ended */
@@ -73,7 +75,7 @@ struct z_sim {
 	z_spt_t *table; /* one a page of the window */
 	size_t *owner;  /* one a frame: page index + 1, or 0 */
 	uint32_t frames_used;
-	struct sim_scratch scratch[Z_SIM_SCRATCH_MAX];
+	struct sim_scratch scratch[SIM_MAPPINGS_MAX];
 	bool scratch_mapped; /* something is mapped at config.scratch_address */
 
 	z_sim_fault_fn fault;

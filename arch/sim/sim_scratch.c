@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sim_scratch.c - scratch mappings: either aliases in the host's mapping of RAM, up to 64 at once,
- * or the one mapping at a fixed address that the specification speaks of. Between two uses nothing
- * is accessible at the fixed address: a store that touches scratch late dies at once.
+ * sim_scratch.c - scratch mappings: either aliases in the host's mapping of RAM, up to 64 at once
+ * (for SAVE a batch more with config.direct_save), or the one mapping at a fixed address that the
+ * specification speaks of. Between two uses nothing is accessible at the fixed address: a store
+ * that touches scratch late dies at once.
  *
  * Locks: scratch without the pager lock (unless I/O keeps it); scratch_done in any state.
  */
@@ -13,9 +14,39 @@
 
 #include "sim_internal.h"
 
-static struct sim_scratch *free_slot(struct z_sim *sim)
+/* Does a mapping for this use count against scratch_slots? */
+static bool takes_slot(const struct z_sim *sim, enum z_scratch_use use)
 {
-	for (unsigned int i = 0; i < sim->config.scratch_slots; i++) {
+	return use == Z_SCRATCH_FILL || !sim->config.direct_save;
+}
+
+unsigned int z_sim_scratch_used(const struct z_sim *sim)
+{
+	unsigned int used = 0;
+
+	for (unsigned int i = 0; i < SIM_MAPPINGS_MAX; i++) {
+		used += sim->scratch[i].used;
+	}
+	return used;
+}
+
+static unsigned int slots_used(const struct z_sim *sim)
+{
+	unsigned int used = 0;
+
+	for (unsigned int i = 0; i < SIM_MAPPINGS_MAX; i++) {
+		used += sim->scratch[i].used && takes_slot(sim, sim->scratch[i].use);
+	}
+	return used;
+}
+
+/* Room to remember a mapping, NULL if there are too many. */
+static struct sim_scratch *free_slot(struct z_sim *sim, enum z_scratch_use use)
+{
+	if (takes_slot(sim, use) && slots_used(sim) >= sim->config.scratch_slots) {
+		return NULL;
+	}
+	for (unsigned int i = 0; i < SIM_MAPPINGS_MAX; i++) {
 		if (!sim->scratch[i].used) {
 			return &sim->scratch[i];
 		}
@@ -56,7 +87,7 @@ void *sim_scratch(void *ctx, uintptr_t va, z_phys_t phys, enum z_scratch_use use
 
 	sim_hook(sim);
 	check_scratch(sim, va, phys);
-	slot = free_slot(sim);
+	slot = free_slot(sim, use);
 	if (slot == NULL) {
 		z_sim_error(sim, "scratch(0x%zx): more than %u in use", (size_t)va,
 			    sim->config.scratch_slots);
@@ -79,7 +110,7 @@ void *sim_scratch(void *ctx, uintptr_t va, z_phys_t phys, enum z_scratch_use use
 static struct sim_scratch *used_slot(struct z_sim *sim, uintptr_t va, z_phys_t phys,
 				     const void *mapping)
 {
-	for (unsigned int i = 0; i < sim->config.scratch_slots; i++) {
+	for (unsigned int i = 0; i < SIM_MAPPINGS_MAX; i++) {
 		struct sim_scratch *slot = &sim->scratch[i];
 
 		if (slot->used && slot->va == va && slot->phys.v == phys.v &&
@@ -103,6 +134,9 @@ void sim_scratch_done(void *ctx, uintptr_t va, z_phys_t phys, void *mapping, enu
 	}
 	if (use == Z_SCRATCH_SAVE && z_sim_entry(sim, va).kind != Z_ENTRY_HELD) {
 		z_sim_error(sim, "scratch_done(0x%zx): after release", (size_t)va);
+	}
+	if (use == Z_SCRATCH_FILL && !z_sim_lock_held(sim)) {
+		z_sim_error(sim, "scratch_done(0x%zx): pager lock not held", (size_t)va);
 	}
 	slot->used = false;
 	if (sim->scratch_mapped &&

@@ -272,7 +272,9 @@ static void fixed_scratch_page(void **state)
 	assert_ptr_equal(scratch, (void *)address);
 	memset(scratch, 0x3c, Z_PAGE_SIZE);
 	assert_memory_equal(scratch, z_sim_frame_data(sim, z_phys(RAM_BASE)), Z_PAGE_SIZE);
+	key = z_sim_env(sim)->lock(sim);
 	z_sim_arch(sim)->scratch_done(sim, PAGE(0), z_phys(RAM_BASE), scratch, Z_SCRATCH_FILL);
+	z_sim_env(sim)->unlock(sim, key);
 	end_clean();
 }
 
