@@ -25,7 +25,7 @@ static inline int z_env_charge(const struct z_store_env *env, size_t pages)
 
 static inline void z_env_uncharge(const struct z_store_env *env, size_t pages)
 {
-	if (env->uncharge != NULL && pages != 0) {
+	if (pages != 0 && env->uncharge != NULL) {
 		env->uncharge(env->ctx, pages);
 	}
 }

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hosted.h - the stores that need an operating system, as the registry opens them.
+ *
+ * own, in all of them: RAM is not charged to the budget but reported as beyond_bytes.
+ */
+#ifndef STORE_HOSTED_H
+#define STORE_HOSTED_H
+
+#include <zpager/store.h>
+
+#include "uri.h"
+
+extern const struct z_store_ops z_lz4_ops;
+extern const struct z_store_ops z_file_ops;
+extern const struct z_store_ops z_tier_ops;
+
+/*
+ * z_lz4_open - limit_bytes: of RAM, all told; 0: whatever the budget allows.
+ *   0 | Z_ERR_NOMEM | Z_ERR_NOSPC the budget does not allow it.
+ */
+Z_MUST_CHECK int z_lz4_open(const struct z_store_env *env, uint64_t limit_bytes, bool keep_copies,
+			    bool own, struct z_store **out);
+
+/* How a swap file is made. */
+struct z_file_options {
+	const char *path;   /* a directory, or a file to be made; "": TMPDIR, or /var/tmp */
+	uint64_t bytes;     /* 0: what the file system has room for */
+	bool keep_copies;   /* keep clean copies */
+	bool uring;         /* use io_uring if the kernel has it */
+	bool uring_or_fail; /* and refuse if it has not */
+	bool direct;        /* O_DIRECT */
+	bool tmpfs;         /* a file system in RAM is all right */
+};
+
+/* z_file_open - 0 | Z_ERR_INVAL | Z_ERR_IO | Z_ERR_NOMEM | Z_ERR_NOSPC | Z_ERR_NOTSUP no io_uring. */
+Z_MUST_CHECK int z_file_open(const struct z_store_env *env, const struct z_file_options *options,
+			     const struct z_error_text *error, struct z_store **out);
+
+/* z_file_after_fork - as z_store_after_fork, for this store. */
+Z_MUST_CHECK int z_file_after_fork(struct z_store *store);
+
+/*
+ * z_tier_open - a store over two others, which it takes over: its close closes them.
+ *   0 | Z_ERR_NOMEM | Z_ERR_NOSPC; then a and b are still the caller's.
+ */
+Z_MUST_CHECK int z_tier_open(const struct z_store_env *env, struct z_store *a, struct z_store *b,
+			     bool keep_copies, struct z_store **out);
+
+/* z_tier_part - the store that it was made of; i: 0 or 1. */
+struct z_store *z_tier_part(struct z_store *store, int i);
+
+#endif /* STORE_HOSTED_H */

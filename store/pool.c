@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pool.c - the packed pool of pool.h: purpose, theory, locks and limits stand there.
+ */
+#define _DEFAULT_SOURCE
+#include "pool.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "mem.h"
+
+#define SLAB_PAGES  64U
+#define PAGES_LIMIT ((uint32_t)1 << 28)
+#define KEEP_MOST   16U /* charged pages beyond need that make us give some back... */
+#define KEEP_LEAST  4U  /* ...down to so many */
+
+struct chain {
+	uint32_t next; /* of a free page: the next free one */
+	uint32_t prev;
+};
+
+static struct chain *chain_of(const struct z_pool *pool, uint32_t page)
+{
+	return z_table_at(&pool->chains, page);
+}
+
+void *z_pool_memory(const struct z_pool *pool, uint32_t page)
+{
+	unsigned char **slab = z_table_at(&pool->slabs, page / SLAB_PAGES);
+
+	return *slab + page % SLAB_PAGES * Z_PAGE_SIZE;
+}
+
+int z_pool_open(struct z_pool *pool, const struct z_store_env *env)
+{
+	int err;
+
+	*pool = (struct z_pool){.env = env, .dirty_head = Z_POOL_NONE, .clean_head = Z_POOL_NONE};
+	for (size_t i = 0; i < Z_POOL_CLASSES; i++) {
+		pool->classes[i].tail = Z_POOL_NONE;
+	}
+	err = z_table_open(&pool->slabs, env, PAGES_LIMIT / SLAB_PAGES, sizeof(void *));
+	return err != 0 ? err : z_table_open(&pool->chains, env, PAGES_LIMIT, sizeof(struct chain));
+}
+
+void z_pool_close(struct z_pool *pool)
+{
+	for (uint32_t page = 0; page < pool->made; page += SLAB_PAGES) {
+		pool->env->free(pool->env->ctx, z_pool_memory(pool, page),
+				SLAB_PAGES * Z_PAGE_SIZE);
+	}
+	z_env_uncharge(pool->env, pool->charged);
+	z_table_close(&pool->slabs);
+	z_table_close(&pool->chains);
+	pool->made = 0;
+	pool->charged = 0;
+}
+
+static void push(struct z_pool *pool, uint32_t *head, uint32_t page)
+{
+	chain_of(pool, page)->next = *head;
+	*head = page;
+}
+
+static uint32_t pop(struct z_pool *pool, uint32_t *head)
+{
+	uint32_t page = *head;
+
+	*head = chain_of(pool, page)->next;
+	return page;
+}
+
+/* Memory for 64 more pages; it holds no RAM until they are used. */
+static bool make_slab(struct z_pool *pool)
+{
+	const struct z_store_env *env = pool->env;
+	uint32_t first = pool->made;
+	void **slab;
+
+	if (first == PAGES_LIMIT || z_table_grow(&pool->slabs, first / SLAB_PAGES) != 0 ||
+	    z_table_grow(&pool->chains, first) != 0) {
+		return false;
+	}
+	slab = z_table_at(&pool->slabs, first / SLAB_PAGES);
+	*slab = env->alloc(env->ctx, SLAB_PAGES * Z_PAGE_SIZE);
+	if (*slab == NULL) {
+		return false;
+	}
+	/* A huge page behind a few used small ones would be RAM that nobody counts. */
+	(void)madvise(*slab, SLAB_PAGES * Z_PAGE_SIZE, MADV_NOHUGEPAGE);
+	for (uint32_t i = SLAB_PAGES; i-- > 0;) {
+		push(pool, &pool->clean_head, first + i);
+	}
+	pool->made += SLAB_PAGES;
+	return true;
+}
+
+bool z_pool_promise(struct z_pool *pool, uint32_t spare)
+{
+	uint32_t need = pool->used + pool->promised + 1U + spare;
+	uint32_t more = need > pool->charged ? need - pool->charged : 0;
+
+	while (pool->made < need) {
+		if (!make_slab(pool)) {
+			return false;
+		}
+	}
+	if (more != 0 && z_env_charge(pool->env, more) != 0) {
+		return false;
+	}
+	pool->charged += more;
+	pool->promised++;
+	return true;
+}
+
+/* Free pages hold no more RAM than is charged for them. */
+static void clean_free_pages(struct z_pool *pool)
+{
+	while (pool->used + pool->dirty_count > pool->charged) {
+		uint32_t page = pop(pool, &pool->dirty_head);
+
+		(void)madvise(z_pool_memory(pool, page), Z_PAGE_SIZE, MADV_DONTNEED);
+		push(pool, &pool->clean_head, page);
+		pool->dirty_count--;
+	}
+}
+
+static void trim(struct z_pool *pool)
+{
+	uint32_t excess = pool->charged - pool->used - pool->promised;
+
+	if (excess > KEEP_MOST) {
+		excess -= KEEP_LEAST;
+		pool->charged -= excess;
+		clean_free_pages(pool);
+		z_env_uncharge(pool->env, excess);
+	}
+}
+
+void z_pool_redeem(struct z_pool *pool)
+{
+	pool->promised--;
+	trim(pool);
+}
+
+uint32_t z_pool_page_take(struct z_pool *pool)
+{
+	uint32_t page;
+
+	if (pool->dirty_count != 0) {
+		page = pop(pool, &pool->dirty_head);
+		pool->dirty_count--;
+	} else {
+		page = pop(pool, &pool->clean_head);
+	}
+	pool->used++;
+	return page;
+}
+
+void z_pool_page_give(struct z_pool *pool, uint32_t page)
+{
+	push(pool, &pool->dirty_head, page);
+	pool->dirty_count++;
+	pool->used--;
+	trim(pool);
+}
+
+static uint32_t class_bytes(size_t bytes)
+{
+	size_t whole = bytes + sizeof(uint32_t);
+
+	return (uint32_t)((whole + Z_POOL_STEP - 1U) / Z_POOL_STEP * Z_POOL_STEP);
+}
+
+static struct z_pool_class *class_of(struct z_pool *pool, uint32_t size)
+{
+	return &pool->classes[size / Z_POOL_STEP];
+}
+
+/* Copy out of or into the chain, from offset bytes after the place's beginning; two pages at most. */
+static void copy_out(const struct z_pool *pool, struct z_place place, size_t skip, void *to,
+		     size_t bytes)
+{
+	size_t offset = place.offset + skip;
+	uint32_t page = place.page;
+	size_t first;
+
+	if (offset >= Z_PAGE_SIZE) {
+		offset -= Z_PAGE_SIZE;
+		page = chain_of(pool, page)->next;
+	}
+	first = Z_PAGE_SIZE - offset < bytes ? Z_PAGE_SIZE - offset : bytes;
+	memcpy(to, (const char *)z_pool_memory(pool, page) + offset, first);
+	if (first < bytes) {
+		page = chain_of(pool, page)->next;
+		memcpy((char *)to + first, z_pool_memory(pool, page), bytes - first);
+	}
+}
+
+static void copy_in(const struct z_pool *pool, struct z_place place, size_t skip, const void *from,
+		    size_t bytes)
+{
+	size_t offset = place.offset + skip;
+	uint32_t page = place.page;
+	size_t first;
+
+	if (offset >= Z_PAGE_SIZE) {
+		offset -= Z_PAGE_SIZE;
+		page = chain_of(pool, page)->next;
+	}
+	first = Z_PAGE_SIZE - offset < bytes ? Z_PAGE_SIZE - offset : bytes;
+	memcpy((char *)z_pool_memory(pool, page) + offset, from, first);
+	if (first < bytes) {
+		page = chain_of(pool, page)->next;
+		memcpy(z_pool_memory(pool, page), (const char *)from + first, bytes - first);
+	}
+}
+
+/* The class grows by one object at its end; the place of it. */
+static struct z_place extend(struct z_pool *pool, uint32_t size)
+{
+	struct z_pool_class *class = class_of(pool, size);
+	struct z_place place = {class->tail, class->end};
+	uint32_t page;
+
+	if (class->tail != Z_POOL_NONE && class->end + size <= Z_PAGE_SIZE) {
+		class->end += size;
+		return place;
+	}
+	page = z_pool_page_take(pool);
+	*chain_of(pool, page) = (struct chain){Z_POOL_NONE, class->tail};
+	if (class->tail != Z_POOL_NONE) {
+		chain_of(pool, class->tail)->next = page;
+	}
+	if (class->tail == Z_POOL_NONE || class->end == Z_PAGE_SIZE) {
+		place = (struct z_place){page, 0};
+		class->end = size;
+	} else {
+		class->end = class->end + size - (uint32_t)Z_PAGE_SIZE;
+	}
+	class->tail = page;
+	return place;
+}
+
+struct z_place z_pool_add(struct z_pool *pool, uint32_t owner, const void *data, size_t bytes)
+{
+	struct z_place place = extend(pool, class_bytes(bytes));
+
+	copy_in(pool, place, 0, &owner, sizeof(owner));
+	copy_in(pool, place, sizeof(owner), data, bytes);
+	return place;
+}
+
+void z_pool_read(const struct z_pool *pool, struct z_place place, void *to, size_t bytes)
+{
+	copy_out(pool, place, sizeof(uint32_t), to, bytes);
+}
+
+/* Where the last object of the class begins. */
+static struct z_place last_of(const struct z_pool *pool, const struct z_pool_class *class,
+			      uint32_t size)
+{
+	if (class->end >= size) {
+		return (struct z_place){class->tail, class->end - size};
+	}
+	return (struct z_place){chain_of(pool, class->tail)->prev,
+				class->end + (uint32_t)Z_PAGE_SIZE - size};
+}
+
+/* The class shrinks to where its last object began. */
+static void shrink(struct z_pool *pool, struct z_pool_class *class, struct z_place last)
+{
+	uint32_t tail = class->tail;
+
+	if (last.page == tail && last.offset != 0) {
+		class->end = last.offset;
+		return;
+	}
+	class->end = last.page == tail ? (uint32_t)Z_PAGE_SIZE : last.offset;
+	class->tail = chain_of(pool, tail)->prev;
+	if (class->tail != Z_POOL_NONE) {
+		chain_of(pool, class->tail)->next = Z_POOL_NONE;
+	}
+	z_pool_page_give(pool, tail);
+}
+
+/* Move a whole object; if it lies across pages, a step at a time: steps never do. */
+static void move(const struct z_pool *pool, struct z_place from, struct z_place to, uint32_t size)
+{
+	unsigned char step[Z_POOL_STEP];
+
+	if (from.offset + size <= Z_PAGE_SIZE && to.offset + size <= Z_PAGE_SIZE) {
+		memcpy((char *)z_pool_memory(pool, to.page) + to.offset,
+		       (const char *)z_pool_memory(pool, from.page) + from.offset, size);
+		return;
+	}
+	for (uint32_t at = 0; at < size; at += Z_POOL_STEP) {
+		copy_out(pool, from, at, step, sizeof(step));
+		copy_in(pool, to, at, step, sizeof(step));
+	}
+}
+
+uint32_t z_pool_remove(struct z_pool *pool, struct z_place place, size_t bytes)
+{
+	uint32_t size = class_bytes(bytes);
+	struct z_pool_class *class = class_of(pool, size);
+	struct z_place last = last_of(pool, class, size);
+	uint32_t owner = Z_POOL_NONE;
+
+	if (last.page != place.page || last.offset != place.offset) {
+		copy_out(pool, last, 0, &owner, sizeof(owner));
+		move(pool, last, place, size);
+	}
+	shrink(pool, class, last);
+	return owner;
+}
+
+static uint32_t count_list(const struct z_pool *pool, uint32_t head)
+{
+	uint32_t n = 0;
+
+	for (uint32_t page = head; page != Z_POOL_NONE && n <= pool->made; n++) {
+		page = chain_of(pool, page)->next;
+	}
+	return n;
+}
+
+int z_pool_check(const struct z_pool *pool)
+{
+	uint32_t dirty = count_list(pool, pool->dirty_head);
+	uint32_t clean = count_list(pool, pool->clean_head);
+
+	if (dirty != pool->dirty_count || dirty + clean + pool->used != pool->made) {
+		return __LINE__;
+	}
+	if (pool->used + pool->promised > pool->charged || pool->used + dirty > pool->charged) {
+		return __LINE__;
+	}
+	for (size_t i = 0; i < Z_POOL_CLASSES; i++) {
+		const struct z_pool_class *class = &pool->classes[i];
+
+		if (class->tail == Z_POOL_NONE) {
+			continue;
+		}
+		if (class->end == 0 || class->end > Z_PAGE_SIZE ||
+		    chain_of(pool, class->tail)->next != Z_POOL_NONE) {
+			return __LINE__;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * registry.c - the stores there are, by name, and how each is opened from its URI.
+ *
+ * To add one: a row in the table, with the options that its URI may have, and a function that reads
+ * them and opens it. Nothing here has state. Hosted.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "hosted.h"
+#include "mem.h"
+#include "ram.h"
+#include "uri.h"
+
+typedef int open_function(const struct z_uri *uri, const struct z_store_env *env,
+			  const struct z_error_text *error, struct z_store **out);
+
+struct entry {
+	const char *name;
+	const char *summary;
+	const char *options;
+	bool with_path;
+	open_function *open;
+};
+
+/* What ram and lz4 have in common. */
+struct common {
+	uint64_t bytes;
+	bool own;
+	bool keep_copies;
+};
+
+static int read_common(const struct z_uri *uri, const struct z_error_text *error,
+		       struct common *common)
+{
+	int err;
+
+	*common = (struct common){.keep_copies = true};
+	err = z_uri_size(uri, "size", &common->bytes, error);
+	if (err == 0) {
+		err = z_uri_yes(uri, "own", &common->own, error);
+	}
+	return err != 0 ? err : z_uri_yes(uri, "keep", &common->keep_copies, error);
+}
+
+/* Refusals that a store in RAM has no more to say about. */
+static int say_ram(const struct z_uri *uri, const struct z_error_text *error, int err)
+{
+	if (err == Z_ERR_NOSPC || err == Z_ERR_NOMEM) {
+		return z_error_say(error, err,
+				   "store %s: not even its own tables fit into the RAM it may use; "
+				   "give it more, or own=yes",
+				   uri->name);
+	}
+	return err;
+}
+
+static int open_ram(const struct z_uri *uri, const struct z_store_env *env,
+		    const struct z_error_text *error, struct z_store **out)
+{
+	struct common common;
+	int err = read_common(uri, error, &common);
+
+	if (err != 0) {
+		return err;
+	}
+	if (common.bytes == 0) {
+		return z_error_say(error, Z_ERR_INVAL,
+				   "store ram: it needs a size, as in ram:size=64M");
+	}
+	err = z_ram_open(env, common.bytes / Z_PAGE_SIZE, common.keep_copies, common.own, out);
+	return say_ram(uri, error, err);
+}
+
+static int open_lz4(const struct z_uri *uri, const struct z_store_env *env,
+		    const struct z_error_text *error, struct z_store **out)
+{
+	struct common common;
+	int err = read_common(uri, error, &common);
+
+	if (err != 0) {
+		return err;
+	}
+	if (common.own && common.bytes == 0) {
+		return z_error_say(error, Z_ERR_INVAL,
+				   "store lz4: own=yes needs a size, as in lz4:size=64M&own=yes");
+	}
+	err = z_lz4_open(env, common.bytes, common.keep_copies, common.own, out);
+	return say_ram(uri, error, err);
+}
+
+static const struct entry entries[] = {
+	{"ram", "RAM, uncompressed; ram:size=64M", "size own keep", false, open_ram},
+	{"lz4", "compressed RAM; lz4:size=32M", "size own keep", false, open_lz4},
+};
+
+#define ENTRIES (sizeof(entries) / sizeof(entries[0]))
+
+const char *z_store_name_at(size_t i, const char **summary_out)
+{
+	if (i >= ENTRIES) {
+		return NULL;
+	}
+	if (summary_out != NULL) {
+		*summary_out = entries[i].summary;
+	}
+	return entries[i].name;
+}
+
+static const struct entry *find(const char *uri)
+{
+	size_t length = strcspn(uri, ":");
+
+	for (size_t i = 0; i < ENTRIES; i++) {
+		if (strlen(entries[i].name) == length &&
+		    strncmp(entries[i].name, uri, length) == 0) {
+			return &entries[i];
+		}
+	}
+	return NULL;
+}
+
+static int say_unknown(const struct z_error_text *error, const char *uri)
+{
+	char names[256] = "";
+	size_t at = 0;
+
+	for (size_t i = 0; i < ENTRIES; i++) {
+		at += (size_t)snprintf(names + at, sizeof(names) - at, "%s%s", i == 0 ? "" : ", ",
+				       entries[i].name);
+	}
+	return z_error_say(error, Z_ERR_INVAL, "store: '%.*s' is not a store; there are: %s",
+			   (int)strcspn(uri, ":"), uri, names);
+}
+
+int z_store_open(const char *uri, const struct z_store_env *env, char *error, size_t error_bytes,
+		 struct z_store **out)
+{
+	const struct z_error_text text = {error, error_bytes};
+	const struct entry *entry = find(uri);
+	struct z_uri parsed;
+	int err;
+
+	if (entry == NULL) {
+		return say_unknown(&text, uri);
+	}
+	err = z_uri_parse(&parsed, uri, entry->options, entry->with_path, &text);
+	return err != 0 ? err : entry->open(&parsed, env, &text, out);
+}
+
+int z_store_after_fork(struct z_store *store)
+{
+	if (store->ops == &z_ram_ops || store->ops == &z_lz4_ops) {
+		return 0;
+	}
+	return Z_ERR_NOTSUP;
+}
