@@ -55,13 +55,27 @@ static void push(struct z_pager *p, struct z_page_frame *pf)
 	count_free(p, number / p->frames_per_bank, 1);
 }
 
+/* By hand: the compiler's built-in is a call into its library on some targets. bits is not 0. */
+static uint32_t lowest_bit(uint64_t bits)
+{
+	uint32_t n = 0;
+
+	for (uint32_t half = 32; half > 0; half /= 2) {
+		if ((bits & ((UINT64_C(1) << half) - 1)) == 0) {
+			bits >>= half;
+			n += half;
+		}
+	}
+	return n;
+}
+
 /* The first free frame of the lowest on-line bank, off its list but still AVAILABLE. */
 static struct z_page_frame *pop(struct z_pager *p)
 {
 	if (p->banks_with_free == 0)
 		return NULL;
 
-	uint32_t bank = (uint32_t)__builtin_ctzll(p->banks_with_free);
+	uint32_t bank = lowest_bit(p->banks_with_free);
 	struct z_page_frame *pf = &p->cfg.frames[p->banks[bank].head];
 
 	p->banks[bank].head = link_get(pf);
