@@ -62,6 +62,14 @@ static uint32_t hand_at(const struct clock *k)
 	return k->hand == z__queue(&k->c, 0) ? z__after(&k->c, k->hand) : k->hand;
 }
 
+/* If the hand is on the frame, it moves on. */
+static void step_off(struct clock *k, uint32_t i)
+{
+	if (k->hand == i) {
+		k->hand = z__after(&k->c, i);
+	}
+}
+
 /* Was the page used since the last look? Afterwards it counts as not used. */
 static bool spend_use(struct clock *k, uint32_t i)
 {
@@ -90,6 +98,8 @@ static struct z_page_frame *clock_select(void *state)
 			return z__frame(&k->c, i);
 		}
 	}
+	step_off(k, first);
+	z__move_before(&k->c, first, k->hand);
 	return z__frame(&k->c, first);
 }
 
@@ -98,14 +108,6 @@ static void clock_add(void *state, struct z_page_frame *pf, enum z_add_reason re
 	struct clock *k = state;
 
 	z__cand_add(&k->c, pf, k->hand, reason == Z_ADD_AHEAD ? 0 : TAG_USED);
-}
-
-/* If the hand is on the frame, it moves on. */
-static void step_off(struct clock *k, uint32_t i)
-{
-	if (k->hand == i) {
-		k->hand = z__after(&k->c, i);
-	}
 }
 
 static void clock_remove(void *state, struct z_page_frame *pf, enum z_remove_reason reason)

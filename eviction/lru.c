@@ -17,10 +17,10 @@
  * The bit of the very touch that filled the page is no second use. So a page put at the tail by a
  * reported use has the tag KNOWN: at its first look a set bit is cleared and not counted.
  *
- * The page filled last (HAZARDS B3): it may not have been touched yet when the next frame is
- * needed. It is passed over once, so that it is never the first victim while there is another.
- *
- * A victim goes to the young tail: if the core does not take it, the next select gives another.
+ * Two frames are passed over once while there is another candidate. The page filled last may not
+ * have been touched yet when the next frame is needed, and the instruction that wants it would never
+ * get on (HAZARDS B3). And the last victim, which goes to the young tail: if the core did not take
+ * it, the next select gives another.
  *
  * Limits of one select: 4 looks at the young part while the old part is too short and not empty;
  * min(2 * candidates, 64) looks in all. If all those were in use, the head of the old part is
@@ -52,7 +52,8 @@ enum {
 struct lru {
 	struct z__cand c;
 	uint32_t old_len; /* [P] candidates on the old queue */
-	uint32_t newest;  /* [P] on the young queue; filled last, not yet passed over; or none */
+	uint32_t newest;  /* [P] filled last, not yet passed over; on the young queue; or none */
+	uint32_t last;    /* [P] the last victim, if not taken nor passed over; same; or none */
 	struct z__link link[];
 };
 
@@ -67,6 +68,7 @@ static int lru_init(void *state, const struct z_eviction_host *host)
 
 	l->old_len = 0;
 	l->newest = Z__NO_INDEX;
+	l->last = Z__NO_INDEX;
 	return z__cand_init(&l->c, host, l->link, QUEUES);
 }
 
@@ -104,13 +106,26 @@ static bool used(const struct lru *l, uint32_t i)
 	return (z__look(&l->c, i) & Z_INFO_ACCESSED) != 0;
 }
 
+/* Is the frame to be passed over? */
+static bool is_spared(const struct lru *l, uint32_t i)
+{
+	return l->c.count > 1 && (i == l->newest || i == l->last);
+}
+
+/* The frame is not to be passed over any more. */
+static void unspare(struct lru *l, uint32_t i)
+{
+	l->newest = l->newest == i ? Z__NO_INDEX : l->newest;
+	l->last = l->last == i ? Z__NO_INDEX : l->last;
+}
+
 /* The head of the young queue moves on: to its tail if used, else to the old queue. */
 static void pass_young(struct lru *l, uint32_t i)
 {
 	bool known = z__tag(&l->c, i) == TAG_KNOWN;
 
-	if (i == l->newest && l->c.count > 1) {
-		l->newest = Z__NO_INDEX;
+	if (is_spared(l, i)) {
+		unspare(l, i);
 		to_young_tail(l, i, TAG_KNOWN);
 	} else if (used(l, i) && !known) {
 		to_young_tail(l, i, 0);
@@ -122,6 +137,7 @@ static void pass_young(struct lru *l, uint32_t i)
 static struct z_page_frame *take(struct lru *l, uint32_t i)
 {
 	to_young_tail(l, i, TAG_KNOWN);
+	l->last = i;
 	return z__frame(&l->c, i);
 }
 
@@ -143,7 +159,7 @@ static struct z_page_frame *lru_select(void *state)
 		bool young = young_is_due(l, young_looks);
 		uint32_t i = head(l, young ? QUEUE_YOUNG : QUEUE_OLD);
 
-		if (first == Z__NO_INDEX && i != l->newest) {
+		if (first == Z__NO_INDEX && !is_spared(l, i)) {
 			first = i;
 		}
 		if (young) {
@@ -185,7 +201,7 @@ static void lru_remove(void *state, struct z_page_frame *pf, enum z_remove_reaso
 	(void)reason;
 	if (i != Z__NO_INDEX) {
 		l->old_len -= is_old(l, i) ? 1 : 0;
-		l->newest = l->newest == i ? Z__NO_INDEX : l->newest;
+		unspare(l, i);
 	}
 	z__cand_remove(&l->c, i);
 }
@@ -210,11 +226,17 @@ static void lru_advise(void *state, struct z_page_frame *pf, enum z_advice advic
 	}
 	if (advice == Z_ADVICE_COLD) {
 		(void)used(l, i);
-		l->newest = l->newest == i ? Z__NO_INDEX : l->newest;
+		unspare(l, i);
 		place(l, i, head(l, QUEUE_OLD), TAG_OLD);
 	} else if (advice == Z_ADVICE_WILLNEED || advice == Z_ADVICE_NORMAL) {
 		to_young_tail(l, i, TAG_KNOWN);
 	}
+}
+
+static bool spared_is_sound(const struct lru *l, uint32_t i)
+{
+	return i == Z__NO_INDEX ||
+	       (i < l->c.host.nframes && z__is_candidate(&l->c, i) && !is_old(l, i));
 }
 
 static int lru_check(void *state)
@@ -233,9 +255,7 @@ static int lru_check(void *state)
 	if (line == 0 && (old != l->old_len || young + old != l->c.count)) {
 		line = __LINE__;
 	}
-	if (line == 0 && l->newest != Z__NO_INDEX &&
-	    (l->newest >= l->c.host.nframes || !z__is_candidate(&l->c, l->newest) ||
-	     is_old(l, l->newest))) {
+	if (line == 0 && !(spared_is_sound(l, l->newest) && spared_is_sound(l, l->last))) {
 		line = __LINE__;
 	}
 	return line;

@@ -33,8 +33,8 @@
  *
  * Advice: COLD goes to the head of the ring with its accessed bit cleared and the tag COLD: the next
  * victim, dirty or not, unless touched first. WILLNEED and NORMAL count as a use. SEQUENTIAL and
- * RANDOM do not say which page to give up: ignored. accessed is not needed: a soft fault also sets what sample() reports. refault: a page
- * that comes back starts at the tail like any other.
+ * RANDOM do not say which page to give up: ignored. accessed is not needed: a soft fault also sets
+ * what sample() reports. refault: a page that comes back starts at the tail like any other.
  *
  * State: 8 bytes a frame. Locks: pager lock, see eviction.h. Limits: those of queue.h.
  */
