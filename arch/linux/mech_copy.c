@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mech_copy.c - pages come in by UFFDIO_COPY from a staging slot and leave by write-protection and
+ * MADV_DONTNEED; page frames are only counted.
+ *
+ * Theory. Filling by COPY adds a mapping and so needs no shoot-down, the dearest thing when several
+ * threads run. A page attached as just read arrives write-protected: its first write is reported
+ * and sets DIRTY; while it stays clean, leaving needs neither protection nor a write. A dirty page
+ * leaves in three steps: detach protects it (neighbours in one call), the store reads it where it
+ * lies, release drops the RAM of a whole batch with one shoot-down. A write to a protected page is
+ * reported, and waits in the core until the page is out, or is back.
+ *
+ * scratch: FILL gives one of nslots staging pages, the lowest free one because it is warm; the slot
+ * is found again by the frame's number. SAVE gives the page itself, unless the program may not read
+ * it: then a new page with a copy read through /proc/self/mem.
+ *
+ * Locks: as arch.h says; scratch and scratch_done use atomics only.
+ * Limits: a device that writes by DMA into a page that is leaving (O_DIRECT reads, io_uring's
+ * registered buffers) writes to a page that is dropped: pin such buffers, or use "move".
+ */
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "port.h"
+
+static uint64_t frame_key(z_phys_t phys)
+{
+	return phys.v / Z_PAGE_SIZE + 1;
+}
+
+static char *slot_take(struct zl_port *port, uint64_t key)
+{
+	uint64_t all = port->nslots == 64 ? ~UINT64_C(0) : (UINT64_C(1) << port->nslots) - 1;
+	uint64_t used = atomic_load_explicit(&port->slots_used, memory_order_relaxed);
+
+	for (;;) {
+		uint64_t free = ~used & all;
+		if (free == 0) {
+			/* The core has broken its promise of scratch_slots: wait, never NULL. */
+			sched_yield();
+			used = atomic_load_explicit(&port->slots_used, memory_order_relaxed);
+			continue;
+		}
+		int i = __builtin_ctzll(free);
+		if (atomic_compare_exchange_weak_explicit(
+			    &port->slots_used, &used, used | (UINT64_C(1) << i),
+			    memory_order_acquire, memory_order_relaxed)) {
+			atomic_store_explicit(&port->slot_frame[i], key, memory_order_relaxed);
+			return port->slots + (size_t)i * Z_PAGE_SIZE;
+		}
+	}
+}
+
+static void slot_give(struct zl_port *port, const char *slot)
+{
+	size_t i = (size_t)(slot - port->slots) / Z_PAGE_SIZE;
+
+	atomic_store_explicit(&port->slot_frame[i], 0, memory_order_relaxed);
+	atomic_fetch_and_explicit(&port->slots_used, ~(UINT64_C(1) << i), memory_order_release);
+}
+
+static const char *slot_find(struct zl_port *port, z_phys_t phys)
+{
+	for (uint32_t i = 0; i < port->nslots; i++) {
+		uint64_t key = atomic_load_explicit(&port->slot_frame[i], memory_order_relaxed);
+		if (key == frame_key(phys)) {
+			return port->slots + (size_t)i * Z_PAGE_SIZE;
+		}
+	}
+	return NULL;
+}
+
+static bool may_read(uint64_t e)
+{
+	return (zl_pt_prot(e) & Z_ACCESS_READ) != 0;
+}
+
+static void *copy_scratch(void *ctx, uintptr_t va, z_phys_t phys, enum z_scratch_use use)
+{
+	struct zl_port *port = ctx;
+
+	if (use == Z_SCRATCH_FILL) {
+		return slot_take(port, frame_key(phys));
+	}
+	if (may_read(__atomic_load_n(zl_pt_at(port, va), __ATOMIC_RELAXED))) {
+		return (void *)va;
+	}
+	char *slot = zl_pages_alloc(Z_PAGE_SIZE);
+	if (slot == NULL ||
+	    pread(port->mem_fd, slot, Z_PAGE_SIZE, (off_t)va) != (ssize_t)Z_PAGE_SIZE) {
+		/* detach() only lets such pages go where this was seen to work. */
+		__builtin_trap();
+	}
+	return slot;
+}
+
+static void copy_scratch_done(void *ctx, uintptr_t va, z_phys_t phys, void *mapping,
+			      enum z_scratch_use use)
+{
+	(void)phys;
+	if (use == Z_SCRATCH_FILL) {
+		slot_give(ctx, mapping);
+	} else if ((uintptr_t)mapping != va) {
+		munmap(mapping, Z_PAGE_SIZE);
+	}
+}
+
+/* What UFFDIO_COPY may answer, in the words of attach(). */
+static int attach_status(int error)
+{
+	switch (error) {
+	case -EAGAIN:
+		return Z_ERR_AGAIN;
+	case -EBUSY:
+		return Z_ERR_BUSY;
+	default:
+		return Z_ERR_NOMEM;
+	}
+}
+
+static int attach_absent(struct zl_port *port, const struct z_page_op *op, bool protect)
+{
+	const char *slot = slot_find(port, op->phys);
+
+	if (slot == NULL) {
+		return Z_ERR_AGAIN;
+	}
+	int error = zl_uffd_copy(port->uffd, op->va, slot, protect);
+	if (error == -EEXIST) {
+		/* Not by us: HELD and absent is ours alone. Whatever it is, it is not the page. */
+		(void)madvise((void *)op->va, Z_PAGE_SIZE, MADV_DONTNEED);
+		error = zl_uffd_copy(port->uffd, op->va, slot, protect);
+	}
+	return error == 0 ? 0 : attach_status(error);
+}
+
+static int attach_one(struct zl_port *port, const struct z_page_op *op, bool clean)
+{
+	uint64_t *e = zl_pt_at(port, op->va);
+	uint64_t bits = ZL_PT_PRESENT | (clean ? ZL_PT_WP : ZL_PT_DIRTY);
+
+	if ((*e & ZL_PT_PRESENT) == 0) {
+		int error = attach_absent(port, op, clean);
+		if (error != 0) {
+			return error;
+		}
+	} else if (!clean && zl_uffd_protect(port->uffd, op->va, Z_PAGE_SIZE, false) != 0) {
+		/* Still protected: the first write will be reported and lift it. */
+		bits |= ZL_PT_WP;
+	}
+	*e = zl_pt_make(Z_ENTRY_IN, *e, op->phys.v) | bits;
+	return 0;
+}
+
+static size_t copy_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as)
+{
+	size_t failed = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		ops[i].status = attach_one(ctx, &ops[i], as == Z_ATTACH_CLEAN);
+		failed += ops[i].status != 0;
+	}
+	return failed;
+}
+
+static void detached(struct zl_port *port, struct z_page_op *op)
+{
+	uint64_t *e = zl_pt_at(port, op->va);
+
+	op->dirty = (*e & ZL_PT_DIRTY) != 0;
+	op->status = 0;
+	*e = zl_pt_make(Z_ENTRY_HELD, *e, *e) | ZL_PT_PRESENT | ZL_PT_WP;
+}
+
+/* Pages from, from + 1, ... in order that are writable and neighbours: how many. */
+static size_t run_length(struct zl_port *port, const struct z_page_op *ops, const uint8_t *order,
+			 size_t n)
+{
+	size_t length = 0;
+
+	while (length < n && ops[order[length]].va == ops[order[0]].va + length * Z_PAGE_SIZE &&
+	       (*zl_pt_at(port, ops[order[length]].va) & ZL_PT_WP) == 0) {
+		length++;
+	}
+	return length;
+}
+
+static int protect_run(struct zl_port *port, uintptr_t va, size_t pages)
+{
+	return zl_uffd_protect(port->uffd, va, pages * Z_PAGE_SIZE, true) == 0 ? 0 : Z_ERR_BUSY;
+}
+
+static size_t detach_batch(struct zl_port *port, struct z_page_op *ops, size_t n)
+{
+	uint8_t order[Z_BATCH_MAX];
+	size_t failed = 0;
+
+	zl_sort_ops(ops, n, order);
+	for (size_t i = 0; i < n;) {
+		size_t run = run_length(port, ops, order + i, n - i);
+		int status = run > 0 ? protect_run(port, ops[order[i]].va, run) : 0;
+		for (size_t end = i + (run > 0 ? run : 1); i < end; i++) {
+			struct z_page_op *op = &ops[order[i]];
+			bool readable = may_read(*zl_pt_at(port, op->va)) || port->mem_fd >= 0;
+			op->status = readable ? status : Z_ERR_BUSY;
+			if (op->status == 0) {
+				detached(port, op);
+			} else {
+				failed++;
+			}
+		}
+	}
+	return failed;
+}
+
+static size_t copy_detach(void *ctx, struct z_page_op *ops, size_t n)
+{
+	size_t failed = 0;
+
+	for (size_t done = 0; done < n; done += Z_BATCH_MAX) {
+		size_t part = n - done < Z_BATCH_MAX ? n - done : Z_BATCH_MAX;
+		failed += detach_batch(ctx, ops + done, part);
+	}
+	return failed;
+}
+
+static void release_batch(struct zl_port *port, struct z_page_op *ops, size_t n)
+{
+	uint8_t order[Z_BATCH_MAX];
+	struct zl_drop drop = {.n = 0};
+
+	zl_sort_ops(ops, n, order);
+	for (size_t i = 0; i < n; i++) {
+		struct z_page_op *op = &ops[order[i]];
+		uint64_t *e = zl_pt_at(port, op->va);
+		if ((*e & ZL_PT_PRESENT) != 0) {
+			zl_drop_add(port, &drop, op->va);
+		}
+		*e = op->untouched ? zl_pt_make(Z_ENTRY_UNTOUCHED, *e, 0)
+				   : zl_pt_make(Z_ENTRY_OUT, *e, op->loc.v);
+	}
+	zl_drop_now(port, &drop);
+}
+
+static void copy_release(void *ctx, struct z_page_op *ops, size_t n)
+{
+	for (size_t done = 0; done < n; done += Z_BATCH_MAX) {
+		release_batch(ctx, ops + done, n - done < Z_BATCH_MAX ? n - done : Z_BATCH_MAX);
+	}
+}
+
+const struct z_arch_ops zl_copy_ops = {
+	.name = "linux-copy",
+	.caps = Z_ARCH_DIRECT_SAVE,
+	.scratch_slots = ZL_SLOTS_MAX,
+	.map = zl_op_map,
+	.unmap = zl_op_unmap,
+	.protect = zl_op_protect,
+	.entry = zl_op_entry,
+	.info = zl_op_info,
+	.hold = zl_op_hold,
+	.attach = copy_attach,
+	.detach = copy_detach,
+	.release = copy_release,
+	.scratch = copy_scratch,
+	.scratch_done = copy_scratch_done,
+	.touch = zl_op_touch,
+};

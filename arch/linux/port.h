@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * port.h - the Linux port of arch.h: a window of addresses, its software page table, and one of two
+ * mechanisms to bring pages in and out.
+ *
+ * The whole window is one PROT_NONE reservation, registered with one userfaultfd. Mapping is
+ * mprotect, unmapping is mprotect back and MADV_DONTNEED: so a hole is a SIGSEGV by the kernel
+ * itself, and no call but mprotect can run out of kernel memory.
+ *
+ * Frames. Mechanism "copy": a frame is only a number, RAM is what is present in the window.
+ * Mechanism "move": frame i is the page at pool + i, moved to the window and back.
+ *
+ * Lock letters: P pager lock; I fixed after open; A atomic.
+ */
+#ifndef ZL_PORT_H
+#define ZL_PORT_H
+
+#include <stdatomic.h>
+#include <sys/uio.h>
+
+#include "env.h"
+#include "probe.h"
+#include "pt.h"
+
+#define ZL_SLOTS_MAX 64
+
+struct zl_port {
+	struct z_arch_ops ops; /* [I] what the core is given */
+	struct zl_env env;
+	const struct zl_features *features; /* [I] */
+	uintptr_t base;                     /* [I] first byte of the window */
+	size_t pages;                       /* [I] */
+	uint64_t *pt;                       /* [I] pages entries of pt.h, each [P] */
+	int uffd;                           /* [I] a forked child gets its own */
+	int pidfd;                          /* [I] ourselves, for process_madvise; -1: not used */
+	int mem_fd;                         /* [I] /proc/self/mem; -1: not used */
+
+	/* Staging of "copy": where a store fills a page, and what UFFDIO_COPY copies from. */
+	char *slots;                               /* [I] */
+	uint32_t nslots;                           /* [I] */
+	_Atomic uint64_t slots_used;               /* [A] bit a slot */
+	_Atomic uint64_t slot_frame[ZL_SLOTS_MAX]; /* [A] frame number + 1 */
+
+	/* The pool of "move". */
+	char *pool;                  /* [I] nframes pages, registered */
+	uint32_t nframes;            /* [I] */
+	uint64_t *pool_touched;      /* [A] bit a frame: the frame has RAM, wherever it is */
+	_Atomic uint32_t touched;    /* [A] how many bits are set */
+	_Atomic uint32_t in_service; /* [A] how many frames may have RAM */
+};
+
+/* What to make a port of. */
+struct zl_port_config {
+	const char *mechanism; /* "copy" or "move" */
+	bool sigbus;           /* faults raise SIGBUS in the faulting thread; else they are read */
+	bool user_only;        /* UFFD_USER_MODE_ONLY is enough */
+	uint64_t window_bytes; /* wanted */
+	uint64_t least_bytes;  /* what is taken if that cannot be had */
+	uint32_t nframes;
+};
+
+/*
+ * zl_port_open - reserve, register, allocate. port: zeroed.
+ *   text, text_bytes: a line that says what went wrong.
+ *   0 | Z_ERR_PERM | Z_ERR_NOTSUP | Z_ERR_NOMEM, nothing is left behind.
+ * zl_port_close - give it all back. Nobody may be inside; nothing may be mapped.
+ */
+int zl_port_open(struct zl_port *port, const struct zl_port_config *config, char *text,
+		 size_t text_bytes);
+void zl_port_close(struct zl_port *port);
+
+/* zl_port_reopen - after fork, in the child: a userfaultfd of its own over the whole window. */
+int zl_port_reopen(struct zl_port *port, bool sigbus, bool user_only);
+
+/* zl_port_inherit - shall a forked child get the window (1), or SIGSEGV (0)? */
+int zl_port_inherit(struct zl_port *port, bool inherit);
+
+/* zl_port_fixed_bytes - RAM of a port besides frames and page table, at most. */
+size_t zl_port_fixed_bytes(const char *mechanism, uint32_t nframes);
+
+static inline bool zl_port_contains(const struct zl_port *port, uintptr_t va)
+{
+	return va - port->base < port->pages * Z_PAGE_SIZE;
+}
+
+static inline uint64_t *zl_pt_at(const struct zl_port *port, uintptr_t va)
+{
+	return &port->pt[(va - port->base) / Z_PAGE_SIZE];
+}
+
+/* ---- shared by the mechanisms (port_ops.c) ------------------------------------------------ */
+
+int zl_op_map(void *ctx, uintptr_t va, size_t pages, unsigned int prot);
+void zl_op_unmap(void *ctx, uintptr_t va, size_t pages);
+int zl_op_protect(void *ctx, uintptr_t va, size_t pages, unsigned int prot);
+struct z_entry zl_op_entry(void *ctx, uintptr_t va);
+unsigned int zl_op_info(void *ctx, uintptr_t va, bool clear_accessed);
+void zl_op_hold(void *ctx, uintptr_t va, z_phys_t phys);
+void zl_op_touch(void *ctx, uintptr_t va, unsigned int access);
+
+/* Ranges whose RAM is to be dropped, collected so that there is one shoot-down for all. */
+struct zl_drop {
+	size_t n;
+	struct iovec ranges[Z_BATCH_MAX];
+};
+
+/* zl_drop_add - one more page. zl_drop_now - drop what was collected. */
+void zl_drop_add(struct zl_port *port, struct zl_drop *drop, uintptr_t va);
+void zl_drop_now(struct zl_port *port, struct zl_drop *drop);
+
+/* zl_sort_ops - order[] becomes the indices of ops by address. n <= Z_BATCH_MAX. */
+void zl_sort_ops(const struct z_page_op *ops, size_t n, uint8_t *order);
+
+extern const struct z_arch_ops zl_copy_ops;
+extern const struct z_arch_ops zl_move_ops;
+
+/* zl_port_slots - how many staging pages "copy" takes for so many frames. */
+uint32_t zl_port_slots(uint32_t nframes);
+
+/* zl_move_open - the pool. 0 | Z_ERR_NOMEM. zl_move_bitmap_bytes - metadata of n frames. */
+int zl_move_open(struct zl_port *port);
+size_t zl_move_bitmap_bytes(uint32_t nframes);
+
+/* ---- window.c ----------------------------------------------------------------------------- */
+
+/*
+ * zl_window_reserve - addresses, PROT_NONE, not inherited by children, never huge.
+ *   *bytes_inout: wanted; what there is now, at least least_bytes. 0 | Z_ERR_NOMEM.
+ */
+int zl_window_reserve(uint64_t *bytes_inout, uint64_t least_bytes, uintptr_t *base_out);
+
+/* zl_pages_alloc - anonymous memory that costs nothing until touched; NULL if there is none. */
+void *zl_pages_alloc(size_t bytes);
+
+#endif /* ZL_PORT_H */

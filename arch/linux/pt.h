@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pt.h - the software page table: 8 bytes for each page of the window.
+ *
+ * The kernel's own table cannot be read cheaply, so what the contract calls an entry is kept here.
+ * Kernel and software agree at every moment at which the pager lock is free:
+ *
+ *   kind           PRESENT   kernel's entry at the page
+ *   UNMAPPED       0         absent, PROT_NONE
+ *   UNTOUCHED,OUT  0         absent: a touch is reported to us
+ *   IN             1         present; write-protected iff WP
+ *   HELD           0         absent: being filled
+ *   HELD           1         present and write-protected: being written out
+ *
+ *   63      52 51                 12  11   10      9         8   7      6..3   2..0
+ *   | 0       | frame or location  |  0 | PRESENT | ACCESSED | WP | DIRTY | prot | kind |
+ *
+ * The mechanism "move" has PRESENT mean the same; its HELD page is always absent from the window.
+ *
+ * Locks: every entry is guarded by the pager lock [P]. The table is anonymous memory that the
+ * kernel gives on first use, so untouched parts of the window cost nothing.
+ */
+#ifndef ZL_PT_H
+#define ZL_PT_H
+
+#include <zpager/arch.h>
+
+#define ZL_PT_KIND       UINT64_C(7)
+#define ZL_PT_PROT_SHIFT 3
+#define ZL_PT_PROT       (UINT64_C(15) << ZL_PT_PROT_SHIFT)
+#define ZL_PT_DIRTY      (UINT64_C(1) << 7)
+#define ZL_PT_WP         (UINT64_C(1) << 8)
+#define ZL_PT_ACCESSED   (UINT64_C(1) << 9)
+#define ZL_PT_PRESENT    (UINT64_C(1) << 10)
+#define ZL_PT_NUMBER     (((UINT64_C(1) << 40) - 1) << 12)
+
+_Static_assert(Z_ENTRY_HELD <= ZL_PT_KIND, "a kind has three bits");
+_Static_assert(Z_PAGE_SIZE == 4096,
+	       "the kernel's page size, and what is left of an address below it");
+
+static inline enum z_entry_kind zl_pt_kind(uint64_t e)
+{
+	return (enum z_entry_kind)(e & ZL_PT_KIND);
+}
+
+static inline unsigned int zl_pt_prot(uint64_t e)
+{
+	return (unsigned int)((e & ZL_PT_PROT) >> ZL_PT_PROT_SHIFT);
+}
+
+static inline uint64_t zl_pt_make(enum z_entry_kind kind, uint64_t old, uintptr_t number)
+{
+	return (uint64_t)kind | (old & ZL_PT_PROT) | (number & ZL_PT_NUMBER);
+}
+
+static inline struct z_entry zl_pt_entry(uint64_t e)
+{
+	struct z_entry entry = {.kind = zl_pt_kind(e), .prot = zl_pt_prot(e)};
+
+	if (entry.kind == Z_ENTRY_OUT) {
+		entry.loc = z_loc(e & ZL_PT_NUMBER);
+	} else if (entry.kind == Z_ENTRY_IN || entry.kind == Z_ENTRY_HELD) {
+		entry.phys = z_phys(e & ZL_PT_NUMBER);
+	}
+	return entry;
+}
+
+#endif /* ZL_PT_H */
