@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * eviction_model.c - see eviction_model.h. Locks: none. Limits: EV_MODEL_FRAMES.
+ */
+#include <string.h>
+
+#include "eviction_model.h"
+
+/* ---- lists ------------------------------------------------------------------------------- */
+
+static uint32_t find(const struct ev_list *l, uint32_t frame)
+{
+	uint32_t i = 0;
+
+	while (i < l->len && l->at[i] != frame) {
+		i++;
+	}
+	return i;
+}
+
+static bool has(const struct ev_list *l, uint32_t frame)
+{
+	return find(l, frame) < l->len;
+}
+
+static void drop(struct ev_list *l, uint32_t frame)
+{
+	uint32_t i = find(l, frame);
+
+	if (i < l->len) {
+		l->len--;
+		memmove(&l->at[i], &l->at[i + 1], (l->len - i) * sizeof(l->at[0]));
+	}
+}
+
+static void append(struct ev_list *l, uint32_t frame)
+{
+	l->at[l->len++] = frame;
+}
+
+static void prepend(struct ev_list *l, uint32_t frame)
+{
+	memmove(&l->at[1], &l->at[0], l->len * sizeof(l->at[0]));
+	l->at[0] = frame;
+	l->len++;
+}
+
+static void take_out(struct ev_model *m, uint32_t frame)
+{
+	drop(&m->a, frame);
+	drop(&m->b, frame);
+}
+
+static void move_to_tail(struct ev_model *m, struct ev_list *l, uint32_t frame)
+{
+	take_out(m, frame);
+	append(l, frame);
+}
+
+static uint8_t look(struct ev_model *m, uint32_t frame)
+{
+	uint8_t bits = m->bits[frame];
+
+	m->looks++;
+	m->bits[frame] = bits & Z_INFO_DIRTY;
+	return bits;
+}
+
+static uint32_t smaller(uint32_t x, uint32_t y)
+{
+	return x < y ? x : y;
+}
+
+static bool is_a_use(enum z_advice advice)
+{
+	return advice == Z_ADVICE_WILLNEED || advice == Z_ADVICE_NORMAL;
+}
+
+/* ---- clock: the hand stands before a.at[0] ------------------------------------------------- */
+
+static uint32_t clock_select(struct ev_model *m)
+{
+	uint32_t first = m->a.at[0];
+	uint32_t limit = smaller(m->a.len, 64);
+
+	if (m->a.len == 0) {
+		return EV_MODEL_NONE;
+	}
+	for (uint32_t i = 0; i < limit; i++) {
+		uint32_t frame = m->a.at[0];
+		bool used = (look(m, frame) & Z_INFO_ACCESSED) != 0 || m->mark[frame];
+
+		m->mark[frame] = false;
+		move_to_tail(m, &m->a, frame);
+		if (!used) {
+			return frame;
+		}
+	}
+	move_to_tail(m, &m->a, first);
+	return first;
+}
+
+static void mark_add(struct ev_model *m, uint32_t frame, enum z_add_reason reason)
+{
+	append(&m->a, frame);
+	m->mark[frame] = reason != Z_ADD_AHEAD;
+}
+
+static void any_remove(struct ev_model *m, uint32_t frame)
+{
+	take_out(m, frame);
+	m->mark[frame] = false;
+	m->cold[frame] = false;
+	m->newest = m->newest == frame ? EV_MODEL_NONE : m->newest;
+	m->last = m->last == frame ? EV_MODEL_NONE : m->last;
+}
+
+static void no_accessed(struct ev_model *m, uint32_t frame)
+{
+	(void)m;
+	(void)frame;
+}
+
+static void mark_advise(struct ev_model *m, uint32_t frame, enum z_advice advice)
+{
+	if (advice == Z_ADVICE_COLD) {
+		take_out(m, frame);
+		prepend(&m->a, frame);
+		(void)look(m, frame);
+		m->mark[frame] = false;
+		m->cold[frame] = true;
+	} else if (is_a_use(advice)) {
+		move_to_tail(m, &m->a, frame);
+		m->mark[frame] = true;
+		m->cold[frame] = false;
+	}
+}
+
+/* ---- lru: a is the young part, b the old ---------------------------------------------------- */
+
+static uint32_t lru_take(struct ev_model *m, uint32_t frame)
+{
+	move_to_tail(m, &m->a, frame);
+	m->mark[frame] = true;
+	m->last = frame;
+	return frame;
+}
+
+static void lru_pass_young(struct ev_model *m, uint32_t frame, bool spared)
+{
+	bool known = m->mark[frame];
+
+	if (spared) {
+		m->newest = m->newest == frame ? EV_MODEL_NONE : m->newest;
+		m->last = m->last == frame ? EV_MODEL_NONE : m->last;
+		move_to_tail(m, &m->a, frame);
+		m->mark[frame] = true;
+		return;
+	}
+	m->mark[frame] = false;
+	if ((look(m, frame) & Z_INFO_ACCESSED) != 0 && !known) {
+		move_to_tail(m, &m->a, frame);
+	} else {
+		move_to_tail(m, &m->b, frame);
+	}
+}
+
+static uint32_t lru_select(struct ev_model *m)
+{
+	uint32_t count = m->a.len + m->b.len;
+	uint32_t limit = smaller(2 * count, 64);
+	uint32_t first = EV_MODEL_NONE;
+	uint32_t young_looks = 0;
+
+	if (count == 0) {
+		return EV_MODEL_NONE;
+	}
+	for (uint32_t i = 0; i < limit; i++) {
+		bool young = m->b.len == 0 || (m->b.len < count / 4 && young_looks < 4);
+		uint32_t frame = young ? m->a.at[0] : m->b.at[0];
+		bool spared = count > 1 && (frame == m->newest || frame == m->last);
+
+		first = first == EV_MODEL_NONE && !spared ? frame : first;
+		if (young) {
+			young_looks++;
+			lru_pass_young(m, frame, spared);
+		} else if ((look(m, frame) & Z_INFO_ACCESSED) != 0) {
+			move_to_tail(m, &m->a, frame);
+		} else {
+			return lru_take(m, frame);
+		}
+	}
+	return lru_take(m, m->b.len > 0 ? m->b.at[0] : first);
+}
+
+static void lru_add(struct ev_model *m, uint32_t frame, enum z_add_reason reason)
+{
+	bool ahead = reason == Z_ADD_AHEAD;
+
+	append(ahead && m->b.len > 0 ? &m->b : &m->a, frame);
+	m->mark[frame] = !ahead;
+	m->newest = ahead ? m->newest : frame;
+}
+
+static void lru_accessed(struct ev_model *m, uint32_t frame)
+{
+	move_to_tail(m, &m->a, frame);
+	m->mark[frame] = true;
+}
+
+static void lru_advise(struct ev_model *m, uint32_t frame, enum z_advice advice)
+{
+	if (advice == Z_ADVICE_COLD) {
+		(void)look(m, frame);
+		any_remove(m, frame);
+		prepend(&m->b, frame);
+	} else if (is_a_use(advice)) {
+		lru_accessed(m, frame);
+	}
+}
+
+/* ---- nru: a is the ring, b those set aside --------------------------------------------------- */
+
+static uint32_t nru_fallback(struct ev_model *m, const uint32_t first[3])
+{
+	uint32_t frame = m->b.len > 0 ? m->b.at[0] : EV_MODEL_NONE;
+
+	for (uint32_t i = 0; i < 3; i++) {
+		frame = frame == EV_MODEL_NONE ? first[i] : frame;
+	}
+	move_to_tail(m, &m->a, frame);
+	return frame;
+}
+
+static uint32_t nru_select(struct ev_model *m)
+{
+	uint32_t first[3] = {EV_MODEL_NONE, EV_MODEL_NONE, EV_MODEL_NONE};
+	uint32_t count = m->a.len + m->b.len;
+	uint32_t limit = smaller(2 * count, 64);
+
+	if (count == 0) {
+		return EV_MODEL_NONE;
+	}
+	for (uint32_t i = 0; i < limit; i++) {
+		bool aside = m->a.len == 0 || (m->b.len > count / 8 && !m->cold[m->a.at[0]]);
+		uint32_t frame = aside ? m->b.at[0] : m->a.at[0];
+		uint8_t bits = look(m, frame);
+		bool is_new = m->mark[frame];
+		bool keep = m->cold[frame] || aside || (bits & Z_INFO_DIRTY) == 0;
+		/* 0: class 2, 1: class 3, 2: new ones */
+		uint32_t kind = is_new ? 2 : (bits & Z_INFO_DIRTY) / Z_INFO_DIRTY;
+
+		m->mark[frame] = false;
+		m->cold[frame] = false;
+		if (is_new || (bits & Z_INFO_ACCESSED) != 0) {
+			first[kind] = first[kind] == EV_MODEL_NONE ? frame : first[kind];
+			move_to_tail(m, &m->a, frame);
+		} else if (keep) {
+			move_to_tail(m, &m->a, frame);
+			return frame;
+		} else {
+			move_to_tail(m, &m->b, frame);
+		}
+	}
+	return nru_fallback(m, first);
+}
+
+/* ---- the table -------------------------------------------------------------------------------- */
+
+static const struct ev_model_ops models[] = {
+	{"clock", clock_select, mark_add, any_remove, no_accessed, mark_advise},
+	{"lru", lru_select, lru_add, any_remove, lru_accessed, lru_advise},
+	{"nru", nru_select, mark_add, any_remove, no_accessed, mark_advise},
+};
+
+bool ev_model_open(struct ev_model *m, const char *name)
+{
+	memset(m, 0, sizeof(*m));
+	m->newest = EV_MODEL_NONE;
+	m->last = EV_MODEL_NONE;
+	for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++) {
+		if (strcmp(models[i].name, name) == 0) {
+			m->ops = &models[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+bool ev_model_has(const struct ev_model *m, uint32_t frame)
+{
+	return has(&m->a, frame) || has(&m->b, frame);
+}
