@@ -332,7 +332,7 @@ static void pager_keeps_every_write(const struct sim_world_params *params, uint6
 	struct job job = {.w = w, .pages = 20, .rounds = 150};
 
 	job.va = sim_world_map(w, job.pages, SIM_WORLD_RW, 0);
-	run(w->sim, count_program, &job, CPUS, seed);
+	sim_world_run(w, count_program, &job, CPUS, seed);
 	sim_world_check(w);
 	for (unsigned int cpu = 0; cpu < CPUS; cpu++) {
 		assert_int_equal(sum_of_counts(&job, cpu), job.rounds);
@@ -388,7 +388,7 @@ static void one_page_one_read(void **state)
 
 		assert_int_equal(z_sim_store64(w->sim, va, 42), Z_SIM_OK);
 		assert_int_equal(z_pager_page_out(w->pager, va, 1, NULL), 0);
-		run(w->sim, touch_one, &va, CPUS, seed);
+		sim_world_run(w, touch_one, &va, CPUS, seed);
 		assert_int_equal(sim_world_stats(w).pages_read, 1);
 		waits += sim_world_stats(w).fault_waits > 0;
 		sim_world_close(w);

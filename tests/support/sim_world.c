@@ -89,8 +89,12 @@ static int make_sim(struct sim_world *w)
 		.switch_percent = p->switch_percent,
 		.seed = p->seed,
 	};
+	int err = z_sim_create(&config, &w->sim);
 
-	return z_sim_create(&config, &w->sim);
+	if (err == 0) {
+		z_sim_inject(w->sim, Z_SIM_POINT_ALLOC, p->fail_alloc, 1, Z_ERR_NOMEM);
+	}
+	return err;
 }
 
 static int make_store(struct sim_world *w)
@@ -419,6 +423,23 @@ uintptr_t sim_world_map(struct sim_world *w, size_t pages, unsigned int prot, un
 
 	assert_int_equal(z_pager_map(w->pager, pages, prot, flags, 1, &va), 0);
 	return va;
+}
+
+void sim_world_run(struct sim_world *w, void (*run)(struct z_sim *sim, void *arg), void *arg,
+		   unsigned int n, uint64_t seed)
+{
+	struct z_sim_task tasks[Z_SIM_CPUS_MAX];
+	int err;
+
+	assert_in_range(n, 1, Z_SIM_CPUS_MAX);
+	for (unsigned int i = 0; i < n; i++) {
+		tasks[i] = (struct z_sim_task){run, arg};
+	}
+	err = z_sim_run(w->sim, tasks, n, seed);
+	if (err != 0) {
+		fail_msg("seed %llu: %s: %s", (unsigned long long)seed, z_strerror(err),
+			 z_sim_error_text(w->sim));
+	}
 }
 
 struct z_stats sim_world_stats(struct sim_world *w)

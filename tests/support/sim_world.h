@@ -57,6 +57,7 @@ struct sim_world_params {
 	unsigned int switch_percent; /* [25] */
 	unsigned int scratch_slots;  /* [8]; 1: at the specified address, SIM_WORLD_SCRATCH */
 	uint64_t seed;
+	uint64_t fail_alloc; /* [0: none] this allocation of the store fails, from 1 */
 
 	/* Frames that are holes: RESERVED from the start. */
 	const uint32_t *holes;
@@ -122,6 +123,14 @@ const char *sim_world_problem(struct sim_world *w, enum z_check_level level);
 
 /* sim_world_map - z_pager_map with any address; ends the test if it fails. */
 uintptr_t sim_world_map(struct sim_world *w, size_t pages, unsigned int prot, unsigned int flags);
+
+/*
+ * sim_world_run - n tasks on the simulated CPUs (z_sim_run), the same function on each; ends the test
+ *   if they come to a deadlock. The seed is in the text. A failed assertion inside of a task ends
+ *   the test, too; its world is lost then (and, with one scratch slot, the scratch address).
+ */
+void sim_world_run(struct sim_world *w, void (*run)(struct z_sim *sim, void *arg), void *arg,
+		   unsigned int n, uint64_t seed);
 
 /* sim_world_stats, sim_world_store_stats - copies. */
 struct z_stats sim_world_stats(struct sim_world *w);
