@@ -44,7 +44,7 @@ struct clock {
 
 static size_t clock_state_bytes(uint32_t nframes)
 {
-	return sizeof(struct clock) + z__cand_bytes(nframes, 1);
+	return offsetof(struct clock, link) + z__cand_bytes(nframes, 1);
 }
 
 static int clock_init(void *state, const struct z_eviction_host *host)

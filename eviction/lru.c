@@ -7,20 +7,20 @@
  * An accessed bit only tells that there was a use since it was last cleared, so the bits are looked
  * at twice on a page's way to the head: the queue has two parts, the first looks are where a page
  * passes from the young part to the old part, the second at the head of the old part. A page that
- * is found used goes to the tail of the young part. The old part is a quarter of the candidates:
- * what is still unused there was not used for at least the time that a quarter of the memory takes
- * to turn over, and a page in use gets a second chance to show it after its bit was cleared. The
- * clock, which looks once a turn, cannot tell a use just after its look from one just before the
- * next. Two queues that feed each other are in Mach (R. Draves, "Page Replacement and Reference Bit
- * Emulation in Mach", 1991) and in the BSDs.
+ * is found used goes to the tail of the young part. The old part is half of the candidates: what is
+ * still unused at its head was not used for as long as half the memory takes to turn over, and a
+ * page that is used more often than that is only given up by the limits below. The clock looks once
+ * a turn and cannot tell a use just after its look from one just before the next. Two queues that
+ * feed each other are in Mach (R. Draves, "Page Replacement and Reference Bit Emulation in Mach",
+ * 1991) and in the BSDs.
  *
  * The bit of the very touch that filled the page is no second use. So a page put at the tail by a
  * reported use has the tag KNOWN: at its first look a set bit is cleared and not counted.
  *
  * Two frames are passed over once while there is another candidate. The page filled last may not
- * have been touched yet when the next frame is needed, and the instruction that wants it would never
- * get on (HAZARDS B3). And the last victim, which goes to the young tail: if the core did not take
- * it, the next select gives another.
+ * have been touched yet when the next frame is needed, and the instruction that wants it would
+ * never get on (HAZARDS B3). And the last victim, which goes to the young tail: if the core did not
+ * take it, the next select gives another.
  *
  * Limits of one select: 4 looks at the young part while the old part is too short and not empty;
  * min(2 * candidates, 64) looks in all. If all those were in use, the head of the old part is
@@ -46,7 +46,7 @@ enum {
 	TAG_OLD = 2,   /* on the old queue */
 };
 
-#define OLD_SHARE   4U /* the old part is the candidates divided by this */
+#define OLD_SHARE   2U /* the old part is the candidates divided by this */
 #define YOUNG_LOOKS 4U
 
 struct lru {
@@ -59,7 +59,7 @@ struct lru {
 
 static size_t lru_state_bytes(uint32_t nframes)
 {
-	return sizeof(struct lru) + z__cand_bytes(nframes, QUEUES);
+	return offsetof(struct lru, link) + z__cand_bytes(nframes, QUEUES);
 }
 
 static int lru_init(void *state, const struct z_eviction_host *host)

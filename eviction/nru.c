@@ -10,13 +10,15 @@
  * (HAZARDS B36), and a search that always starts at the same frame gives up the same page again and
  * again (B2). Here both are done a few frames at a time. The candidates form a ring. Each look at
  * its head classifies one frame, clears its accessed bit, and moves on, so "lately" means within
- * the last turn of the ring, whatever the rate of faults, and a search goes on where the last ended:
+ * the last turn of the ring, whatever the rate of faults, and a search goes on where the last
+ * ended:
  *   used          to the tail
  *   class 0       the victim
  *   class 1       set aside in a queue, in the hope of a class 0 frame, which costs no write
  * When more than an eighth of the candidates are set aside, the one that waits longest is looked at
  * again: the victim, unless it was used meanwhile. The share bounds the price of the preference:
  * dead dirty pages never hold more than an eighth of the memory, however many clean ones come by.
+ * With fewer than 8 candidates there is no preference: a dirty page that is not used is taken.
  *
  * A new candidate goes to the tail with the tag USED, an accessed bit for one look: the page was
  * filled by a touch that may not have happened again yet, and must not be the first victim while
@@ -31,10 +33,10 @@
  * Cost: O(1) amortised: a frame is looked at twice a turn (ring, set aside) and once more for each
  * use that is found. No timer.
  *
- * Advice: COLD goes to the head of the ring with its accessed bit cleared and the tag COLD: the next
- * victim, dirty or not, unless touched first. WILLNEED and NORMAL count as a use. SEQUENTIAL and
- * RANDOM do not say which page to give up: ignored. accessed is not needed: a soft fault also sets
- * what sample() reports. refault: a page that comes back starts at the tail like any other.
+ * Advice: COLD goes to the head of the ring with its accessed bit cleared and the tag COLD: the
+ * next victim, dirty or not, unless touched first. WILLNEED and NORMAL count as a use. SEQUENTIAL
+ * and RANDOM do not say which page to give up: ignored. accessed is not needed: a soft fault also
+ * sets what sample() reports. refault: a page that comes back starts at the tail like any other.
  *
  * State: 8 bytes a frame. Locks: pager lock, see eviction.h. Limits: those of queue.h.
  */
@@ -66,7 +68,7 @@ struct seen {
 
 static size_t nru_state_bytes(uint32_t nframes)
 {
-	return sizeof(struct nru) + z__cand_bytes(nframes, QUEUES);
+	return offsetof(struct nru, link) + z__cand_bytes(nframes, QUEUES);
 }
 
 static int nru_init(void *state, const struct z_eviction_host *host)

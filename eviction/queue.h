@@ -142,13 +142,14 @@ static inline void z__move_before(struct z__cand *c, uint32_t i, uint32_t at)
 	}
 }
 
-/* z__frame_index - the frame's number, Z__NO_INDEX if it is not in the database. */
+/* z__frame_index - the frame's number, Z__NO_INDEX if it is none of the database. */
 static inline uint32_t z__frame_index(const struct z__cand *c, const struct z_page_frame *pf)
 {
 	uintptr_t offset = (uintptr_t)pf - (uintptr_t)c->host.frames;
 	uintptr_t i = offset / sizeof(*pf);
 
-	if ((uintptr_t)pf < (uintptr_t)c->host.frames || i >= c->host.nframes) {
+	if ((uintptr_t)pf < (uintptr_t)c->host.frames || i >= c->host.nframes ||
+	    offset % sizeof(*pf) != 0) {
 		return Z__NO_INDEX;
 	}
 	return (uint32_t)i;

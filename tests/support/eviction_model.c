@@ -176,7 +176,7 @@ static uint32_t lru_select(struct ev_model *m)
 		return EV_MODEL_NONE;
 	}
 	for (uint32_t i = 0; i < limit; i++) {
-		bool young = m->b.len == 0 || (m->b.len < count / 4 && young_looks < 4);
+		bool young = m->b.len == 0 || (m->b.len < count / 2 && young_looks < 4);
 		uint32_t frame = young ? m->a.at[0] : m->b.at[0];
 		bool spared = count > 1 && (frame == m->newest || frame == m->last);
 

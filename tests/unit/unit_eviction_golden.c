@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * unit_eviction_golden.c - the order of victims on traces small enough to follow by hand.
+ *
+ * A trace is a line of words, a letter and a frame number:
+ *   +0 added by a fault   a0 added ahead of need   r0 read   w0 written   s0 soft fault
+ *   c0 advised COLD       k0 advised WILLNEED      v0 the next victim is frame 0; it leaves
+ *   h0 from here on accessed bits that are cleared are set again at once
+ * Locks: none. Limits: ten frames.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "eviction_host.h"
+
+struct golden {
+	const char *algorithm;
+	const char *why;
+	const char *trace;
+};
+
+static const struct golden golden[] = {
+	{"clock", "all new: each is spared once, then first in, first out", "+0 +1 +2 v0 v1 v2"},
+	{"clock", "1 was read since the hand came by, 3 is new", "+0 +1 +2 v0 r1 +3 v2 v1 v3"},
+	{"clock", "a page read ahead and not touched is not spared", "+0 a1 +2 v1 v0 v2"},
+	{"clock", "a page read ahead and touched is spared", "+0 a1 +2 r1 v0 v1 v2"},
+	{"clock", "cold is next, though new; then the others in turn", "+0 +1 +2 c2 v2 v0 v1"},
+	{"clock", "of two cold ones the last advised is first", "+0 +1 +2 c0 c1 v1 v0 v2"},
+	{"clock", "will be needed: behind the hand", "+0 +1 +2 k0 v1 v2 v0"},
+	{"clock", "all hot: as if the hand had come round", "+0 w0 +1 w1 +2 r2 h0 v0 v1 v2"},
+
+	{"lru", "in order of filling", "+0 +1 +2 v0 v1 v2"},
+	{"lru", "the touch that filled a page is no second use", "+0 r0 +1 r1 +2 r2 v0 v1 v2"},
+	{"lru", "1, read in the old part, goes behind 4", "+0 +1 +2 +3 v0 r1 +4 v2 v3 v1 v4"},
+	{"lru", "a soft fault tells of a use: 0 goes behind 2", "+0 +1 +2 s0 v1 v0 v2"},
+	{"lru", "read ahead goes to the old part", "+0 +1 +2 +3 v0 a4 v1 v4 v2 v3"},
+	{"lru", "read ahead with nothing old goes behind 1, which is passed over as the newest",
+	 "+0 +1 a2 v0 v2 v1"},
+	{"lru", "cold is next, though new", "+0 +1 +2 c2 v2 v0 v1"},
+	{"lru", "of two cold ones the last advised is first", "+0 +1 +2 c0 c1 v1 v0 v2"},
+	{"lru", "will be needed: behind 2", "+0 +1 +2 k0 v1 v0 v2"},
+
+	{"nru", "all new: each is spared once, then in turn", "+0 +1 +2 v0 v1 v2"},
+	{"nru", "1 was read since the last look, 3 is new", "+0 +1 +2 v0 r1 +3 v2 v1 v3"},
+	{"nru", "0 is set aside for the clean 1; with 7 there is no preference any more",
+	 "+0 w0 +1 +2 +3 +4 +5 +6 +7 v1 v0 v2"},
+	{"nru", "0 and 1 would be set aside, but only one of 8 may: 0 goes; then clean ones",
+	 "+0 w0 +1 w1 +2 +3 +4 +5 +6 +7 v0 +0 v2 +2 v3"},
+	{"nru", "1 was used while set aside, 2 takes its place, 3 is clean",
+	 "+0 w0 +1 w1 +2 w2 +3 +4 +5 +6 +7 v0 +0 r1 v3"},
+	{"nru", "all hot: the clean one first, then in turn", "+0 w0 +1 w1 +2 r2 h0 v2 v0 v1"},
+	{"nru", "cold is next, dirty or not", "+0 +1 w1 +2 c1 v1 v0 v2"},
+	{"nru", "cold and then touched: spared, 1 is idle", "+0 +1 +2 v0 c2 r2 v1 v2"},
+	{"nru", "a page read ahead and not touched is not spared", "+0 a1 +2 v1 v0 v2"},
+	{"nru", "will be needed: to the tail", "+0 +1 +2 k0 v1 v2 v0"},
+};
+
+static void one_word(struct ev_host *h, char what, uint32_t frame)
+{
+	switch (what) {
+	case '+':
+		ev_add(h, frame, Z_ADD_FAULT);
+		break;
+	case 'a':
+		ev_add(h, frame, Z_ADD_AHEAD);
+		break;
+	case 'r':
+	case 'w':
+		ev_touch(h, frame, what == 'w');
+		break;
+	case 's':
+		ev_soft_fault(h, frame);
+		break;
+	case 'c':
+	case 'k':
+		ev_advise(h, frame, what == 'c' ? Z_ADVICE_COLD : Z_ADVICE_WILLNEED);
+		break;
+	case 'h':
+		h->always_hot = true;
+		break;
+	case 'v':
+		assert_int_equal(ev_evict(h), frame);
+		break;
+	default:
+		fail_msg("no such word: %c", what);
+	}
+}
+
+static void one_trace(void **state)
+{
+	const struct golden *g = *state;
+	struct ev_host h;
+
+	ev_open(&h, z_eviction_find(g->algorithm), 10);
+	for (const char *word = g->trace; *word != '\0'; word += word[2] == ' ' ? 3 : 2) {
+		one_word(&h, word[0], (uint32_t)(word[1] - '0'));
+		ev_check(&h);
+	}
+	ev_close(&h);
+}
+
+#define GOLDEN_SIZE (sizeof(golden) / sizeof(golden[0]))
+
+int main(void)
+{
+	struct CMUnitTest tests[GOLDEN_SIZE];
+
+	for (size_t i = 0; i < GOLDEN_SIZE; i++) {
+		tests[i] = (struct CMUnitTest){
+			.name = golden[i].why,
+			.test_func = one_trace,
+			.initial_state = (void *)(uintptr_t)&golden[i],
+		};
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
