@@ -90,9 +90,54 @@ static int open_lz4(const struct z_uri *uri, const struct z_store_env *env,
 	return say_ram(uri, error, err);
 }
 
+/* io=auto|uring|sync */
+static int read_io(const struct z_uri *uri, const struct z_error_text *error,
+		   struct z_file_options *options)
+{
+	const char *io = z_uri_value(uri, "io");
+
+	if (io == NULL || strcmp(io, "auto") == 0) {
+		options->uring = true;
+	} else if (strcmp(io, "uring") == 0) {
+		options->uring = true;
+		options->uring_or_fail = true;
+	} else if (strcmp(io, "sync") != 0) {
+		return z_error_say(error, Z_ERR_INVAL,
+				   "store file: io=%s; write io=auto, io=uring or io=sync", io);
+	}
+	return 0;
+}
+
+static int open_file(const struct z_uri *uri, const struct z_store_env *env,
+		     const struct z_error_text *error, struct z_store **out)
+{
+	struct z_file_options options = {.path = uri->path, .keep_copies = true};
+	int err = z_uri_size(uri, "size", &options.bytes, error);
+
+	if (err == 0) {
+		err = z_uri_yes(uri, "keep", &options.keep_copies, error);
+	}
+	if (err == 0) {
+		err = z_uri_yes(uri, "direct", &options.direct, error);
+	}
+	if (err == 0) {
+		err = z_uri_yes(uri, "tmpfs", &options.tmpfs, error);
+	}
+	if (err == 0) {
+		err = read_io(uri, error, &options);
+	}
+	if (err != 0) {
+		return err;
+	}
+	err = z_file_open(env, &options, error, out);
+	return err == Z_ERR_NOMEM ? say_ram(uri, error, err) : err;
+}
+
 static const struct entry entries[] = {
 	{"ram", "RAM, uncompressed; ram:size=64M", "size own keep", false, open_ram},
 	{"lz4", "compressed RAM; lz4:size=32M", "size own keep", false, open_lz4},
+	{"file", "a swap file; file:/var/tmp?size=8G", "size keep io direct tmpfs", true,
+	 open_file},
 };
 
 #define ENTRIES (sizeof(entries) / sizeof(entries[0]))
@@ -154,5 +199,5 @@ int z_store_after_fork(struct z_store *store)
 	if (store->ops == &z_ram_ops || store->ops == &z_lz4_ops) {
 		return 0;
 	}
-	return Z_ERR_NOTSUP;
+	return store->ops == &z_file_ops ? z_file_after_fork(store) : Z_ERR_NOTSUP;
 }

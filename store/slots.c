@@ -224,7 +224,7 @@ int z_slots_get(struct z_slots *slots, struct z_page_frame *pf, enum z_store_wan
 	return 0;
 }
 
-bool z_slots_put(struct z_slots *slots, uint32_t i)
+bool z_slots_uncache(struct z_slots *slots, uint32_t i)
 {
 	if (!z_slots_in_use(slots, i)) {
 		misuse(slots, __LINE__);
@@ -232,6 +232,15 @@ bool z_slots_put(struct z_slots *slots, uint32_t i)
 	}
 	if (state_of(slot_at(slots, i)) == SLOT_CACHED) {
 		forget_copy(slots, i);
+		slot_at(slots, i)->word = SLOT_TAKEN;
+	}
+	return true;
+}
+
+bool z_slots_put(struct z_slots *slots, uint32_t i)
+{
+	if (!z_slots_uncache(slots, i)) {
+		return false;
 	}
 	push_free(slots, i);
 	return true;

@@ -77,6 +77,9 @@ bool z_slots_put(struct z_slots *slots, uint32_t slot);
 /* z_slots_cache - TAKEN becomes CACHED, pf BACKED. false: not possible (the caller frees it). */
 Z_MUST_CHECK bool z_slots_cache(struct z_slots *slots, uint32_t slot, struct z_page_frame *pf);
 
+/* z_slots_uncache - CACHED becomes TAKEN, the frame no longer BACKED. false: it is neither. */
+bool z_slots_uncache(struct z_slots *slots, uint32_t slot);
+
 /* z_slots_steal - free the oldest clean copy. false: there is none. */
 bool z_slots_steal(struct z_slots *slots);
 

@@ -163,7 +163,8 @@ Z_MUST_CHECK int z_store_open(const char *uri, const struct z_store_env *env, ch
  * z_store_after_fork - in the child of a fork: make the store the child's own.
  *   What it keeps in private RAM is the child's already. A swap file is shared with the parent: a new
  *   one is made and every page in use is copied into it. Locations stay as they are.
- *   Before the fork the caller saw to it that no operation of the store was under way.
+ *   Before the fork the caller saw to it that no operation of the store was under way, and the
+ *   parent does not use its store until this has returned.
  *   0 | Z_ERR_IO, Z_ERR_NOSPC the new file cannot be made or written, Z_ERR_NOMEM, Z_ERR_NOTSUP a
  *   store of somebody else's: the store must not be used in this child but for close.
  *   Context: thread, no lock held, the only thread of the process.
