@@ -20,6 +20,7 @@
 #include <zpager/pager.h>
 #include <zpager/zpager.h>
 
+#include "follow.h"
 #include "port.h"
 
 #define ZL_TEXT_MAX 256
@@ -30,19 +31,14 @@ struct zl_gate {
 	_Atomic uint32_t closed; /* 0, or the thread that closed it */
 };
 
-/* The thread that reads the userfaultfd. */
+/* The thread that reads the userfaultfd. All but the first four is the thread's own. */
 struct zl_monitor {
 	bool running;     /* [I] */
 	pthread_t thread; /* [I] */
 	int stop_fd;      /* [I] eventfd: stop */
 	void *stack;      /* [I] */
-	struct zl_follow {
-		uint32_t tid;   /* who faulted last */
-		uint32_t count; /* faults since we looked where it runs */
-		int fd;         /* its /proc/.../stat, or -1 */
-		int cpu;        /* where we are bound to, or -1 */
-	} follow;               /* the monitor thread's own */
-	uintptr_t bad_va;       /* the monitor thread's own: the last fault that was refused */
+	struct zl_follow follow;
+	uintptr_t bad_va; /* the last fault that was refused */
 	uint32_t bad_tid;
 };
 

@@ -7,9 +7,6 @@
  * forgotten, whatever else happened to the page meanwhile. A waiter that was woken too early faults
  * again.
  *
- * A wake-up of a thread on another CPU costs ten times one on the same CPU, so the monitor follows:
- * now and then it looks on which CPU the thread that faults most runs, and binds itself to it.
- *
  * A fault that cannot be served must neither hang nor read zeros: the page is poisoned, so that the
  * touch raises SIGBUS (a system call gets EFAULT), or, in kernels that cannot, the thread is sent
  * the signal. A page that came back later replaces the poison. A touch that the pager calls a bad
@@ -21,10 +18,8 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -34,74 +29,8 @@
 #include "instance.h"
 #include "uffd_abi.h"
 
-#define EVENTS       16
-#define STACK_BYTES  ((size_t)256 * 1024)
-#define FOLLOW_EVERY 32
-
-/* Field 39 of /proc/PID/stat, the CPU that the thread ran on last; -1 if it cannot be told. */
-static int cpu_of(int stat_fd)
-{
-	char text[1024];
-	ssize_t n = pread(stat_fd, text, sizeof(text) - 1, 0);
-
-	if (n <= 0) {
-		return -1;
-	}
-	text[n] = 0;
-	const char *p = strrchr(text, ')'); /* the name, field 2, may hold anything */
-	for (int field = 2; p != NULL && field < 39; field++) {
-		p = strchr(p + 1, ' ');
-	}
-	return p != NULL ? atoi(p + 1) : -1;
-}
-
-static int open_stat(uint32_t tid)
-{
-	char path[64] = "/proc/self/task/";
-	char digits[16];
-	size_t at = sizeof(digits);
-
-	while (tid != 0) {
-		digits[--at] = (char)('0' + tid % 10);
-		tid /= 10;
-	}
-	size_t n = strlen(path);
-	memcpy(path + n, digits + at, sizeof(digits) - at);
-	memcpy(path + n + sizeof(digits) - at, "/stat", sizeof("/stat"));
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
-static void bind_to(struct zl_follow *f, int cpu)
-{
-	cpu_set_t set;
-
-	if (cpu < 0 || cpu >= CPU_SETSIZE || cpu == f->cpu) {
-		return;
-	}
-	CPU_ZERO(&set);
-	CPU_SET((unsigned int)cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) == 0) {
-		f->cpu = cpu;
-	}
-}
-
-static void follow(struct zl_follow *f, uint32_t tid)
-{
-	if (tid == 0 || ++f->count < FOLLOW_EVERY) {
-		return;
-	}
-	f->count = 0;
-	if (tid != f->tid) {
-		if (f->fd >= 0) {
-			close(f->fd);
-		}
-		f->tid = tid;
-		f->fd = open_stat(tid);
-	}
-	if (f->fd >= 0) {
-		bind_to(f, cpu_of(f->fd));
-	}
-}
+#define EVENTS      16
+#define STACK_BYTES ((size_t)256 * 1024)
 
 /* The touch of this page by this thread shall end in SIGBUS. */
 static void refuse(struct zpager *z, enum z_fault_result result, uintptr_t va, uint32_t tid)
@@ -146,13 +75,13 @@ static void serve(struct zpager *z, const struct uffd_msg *msg)
 		if (result != Z_FAULT_RESOLVED) {
 			failed(z, result, va, tid);
 		} else {
-			follow(&z->monitor.follow, tid);
+			zl_follow(&z->monitor.follow, tid);
 		}
 	} else {
 		/* Somebody forks. The thread shall fault again; not so often that it is felt. */
 		sched_yield();
 	}
-	(void)zl_uffd_wake(z->port.uffd, z_page_align_down(va), Z_PAGE_SIZE);
+	zl_follow_wake(&z->monitor.follow, z->port.uffd, z_page_align_down(va));
 }
 
 static void *monitor_run(void *arg)
@@ -203,7 +132,7 @@ int zl_monitor_start(struct zpager *z)
 {
 	struct zl_monitor *m = &z->monitor;
 
-	m->follow = (struct zl_follow){.fd = -1, .cpu = -1};
+	zl_follow_init(&m->follow);
 	m->stop_fd = eventfd(0, EFD_CLOEXEC);
 	m->stack = zl_pages_alloc(STACK_BYTES);
 	int error = m->stop_fd >= 0 && m->stack != NULL ? create(z) : Z_ERR_NOMEM;
@@ -227,10 +156,7 @@ void zl_monitor_stop(struct zpager *z)
 		close(m->stop_fd);
 		m->stop_fd = -1;
 	}
-	if (m->follow.fd >= 0) {
-		close(m->follow.fd);
-		m->follow.fd = -1;
-	}
+	zl_follow_end(&m->follow);
 	if (m->stack != NULL) {
 		munmap(m->stack, STACK_BYTES);
 		m->stack = NULL;
