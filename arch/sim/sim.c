@@ -28,6 +28,7 @@ static void config_defaults(struct z_sim_config *config)
 	config->scratch_slots = config->scratch_slots ? config->scratch_slots : 8;
 	config->switch_percent = config->switch_percent ? config->switch_percent : 25;
 	config->max_retries = config->max_retries ? config->max_retries : 1000;
+	config->max_picks = config->max_picks ? config->max_picks : 20000000;
 	config->hook_ns = config->hook_ns ? config->hook_ns : 100;
 	config->access_ns = config->access_ns ? config->access_ns : 1;
 }

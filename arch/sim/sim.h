@@ -56,8 +56,10 @@ struct z_sim_config {
 	uint64_t seed;         /* of TLB replacement and, until z_sim_run, of all else */
 	unsigned int switch_percent; /* [25] chance of a switch at each point */
 	unsigned int max_retries; /* [1000] faults of one access before it counts as a livelock */
-	uint64_t hook_ns;         /* [100] virtual time that a hook takes */
-	uint64_t access_ns;       /* [1] virtual time that an access takes */
+	uint64_t
+		max_picks; /* [20 million] choices of a CPU in one run before it counts as endless */
+	uint64_t hook_ns;  /* [100] virtual time that a hook takes */
+	uint64_t access_ns; /* [1] virtual time that an access takes */
 };
 
 /*
@@ -182,12 +184,13 @@ struct z_sim_task {
  * z_sim_run - run n tasks, task i on CPU i, until all have ended.
  *   n: 1 to the number of CPUs. seed: of all decisions from here on.
  *   0 | Z_ERR_INVAL n, or called inside a run | Z_ERR_NOMEM stacks | Z_ERR_BUSY all tasks wait for
- *   something: recorded as an error, tasks abandoned, the machine is not usable any more.
+ *   something, or the run does not end: recorded as an error, tasks abandoned, the machine is not
+ *   usable any more.
  */
 Z_MUST_CHECK int z_sim_run(struct z_sim *sim, const struct z_sim_task *tasks, unsigned int n,
 			   uint64_t seed);
 
-/* z_sim_dead - did a run end with all tasks waiting? */
+/* z_sim_dead - did a run end with Z_ERR_BUSY? */
 bool z_sim_dead(const struct z_sim *sim);
 
 /* z_sim_yield - a point where another CPU, or a tick, may come in: for stores, mocks and tests. */

@@ -101,6 +101,27 @@ static int hook_map(void *ctx, uintptr_t va, size_t pages, unsigned int prot)
 	return 0;
 }
 
+/* The entry is gone for the walk; a frame stays with it until no TLB has it. */
+static void unmap_begin(struct z_sim *sim, size_t page)
+{
+	bool in = z_spt_kind(sim->table[page]) == Z_ENTRY_IN;
+	uintptr_t address = in ? z_spt_address(sim->table[page]) : 0;
+
+	sim->table[page] = z_spt_make(Z_ENTRY_UNMAPPED, 0, address);
+	if (in) {
+		sim->table[page] = z_spt_with(sim->table[page], SIM_DETACHED);
+	}
+}
+
+static void unmap_end(struct z_sim *sim, size_t page)
+{
+	if (z_spt_kind(sim->table[page]) == Z_ENTRY_UNMAPPED &&
+	    z_spt_has(sim->table[page], SIM_DETACHED)) {
+		frame_give_up(sim, page);
+		sim->table[page] = z_spt_make(Z_ENTRY_UNMAPPED, 0, 0);
+	}
+}
+
 static void hook_unmap(void *ctx, uintptr_t va, size_t pages)
 {
 	struct z_sim *sim = ctx;
@@ -110,15 +131,14 @@ static void hook_unmap(void *ctx, uintptr_t va, size_t pages)
 		return;
 	}
 	for (size_t i = first; i < first + pages; i++) {
-		if (!kind_is(sim, "unmap", i, ANY_BUT_HELD)) {
-			continue;
+		if (kind_is(sim, "unmap", i, ANY_BUT_HELD)) {
+			unmap_begin(sim, i);
 		}
-		if (z_spt_kind(sim->table[i]) == Z_ENTRY_IN) {
-			frame_give_up(sim, i);
-		}
-		sim->table[i] = z_spt_make(Z_ENTRY_UNMAPPED, 0, 0);
 	}
 	sim_shootdown_range(sim, first, pages);
+	for (size_t i = first; i < first + pages; i++) {
+		unmap_end(sim, i);
+	}
 }
 
 static int hook_protect(void *ctx, uintptr_t va, size_t pages, unsigned int prot)

@@ -16,7 +16,7 @@
 
 #define SIM_TLB_MAX      16
 #define SIM_MAPPINGS_MAX (Z_SIM_SCRATCH_MAX + Z_BATCH_MAX)
-#define SIM_DETACHED     Z_SPT_PROTECTED /* in a HELD entry: it was IN, and can go back */
+#define SIM_DETACHED     Z_SPT_PROTECTED /* in a HELD or UNMAPPED entry: it was IN */
 #define SIM_NO_CPU       (-1)
 #define SIM_NO_FRAME     UINT32_MAX
 #define SIM_TEXT_MAX     512

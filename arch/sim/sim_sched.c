@@ -160,6 +160,7 @@ static bool all_ended(const struct z_sim *sim)
 int z_sim_run(struct z_sim *sim, const struct z_sim_task *tasks, unsigned int n, uint64_t seed)
 {
 	char text[SIM_TEXT_MAX / 2];
+	uint64_t picks = 0;
 	int next;
 
 	if (sim->running || sim->dead || n == 0 || n > sim->config.cpus) {
@@ -174,13 +175,14 @@ int z_sim_run(struct z_sim *sim, const struct z_sim_task *tasks, unsigned int n,
 	sim->running = true;
 	sim->random = seed;
 	sim->trace = 0xcbf29ce484222325u;
-	for (next = pick(sim); next != SIM_NO_CPU; next = pick(sim)) {
+	for (next = pick(sim); next != SIM_NO_CPU && picks < sim->config.max_picks;
+	     next = pick(sim), picks++) {
 		switch_to(sim, (unsigned int)next);
 	}
 	sim->dead = !all_ended(sim);
 	if (sim->dead) {
 		sim_dump(sim, text, sizeof(text));
-		z_sim_error(sim, "deadlock: %s", text);
+		z_sim_error(sim, "%s: %s", next == SIM_NO_CPU ? "deadlock" : "endless run", text);
 	}
 	cpus_end(sim);
 	return sim->dead ? Z_ERR_BUSY : 0;

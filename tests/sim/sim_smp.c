@@ -168,6 +168,33 @@ static void deadlock_is_found_and_said(void **state)
 	z_sim_destroy(sim);
 }
 
+static void lock_for_ever(struct z_sim *sim, void *arg)
+{
+	const struct z_env_ops *env = z_sim_env(sim);
+
+	(void)arg;
+	for (;;) {
+		z_key_t key = env->lock(sim);
+
+		env->unlock(sim, key);
+	}
+}
+
+static void endless_run_is_found_and_said(void **state)
+{
+	struct z_sim_config config = {
+		.frames = 1, .vm_base = VM_BASE, .vm_pages = 1, .cpus = 2, .max_picks = 10000};
+	struct z_sim_task tasks[2] = {{lock_for_ever, NULL}, {lock_for_ever, NULL}};
+	struct z_sim *sim = NULL;
+
+	(void)state;
+	assert_int_equal(z_sim_create(&config, &sim), 0);
+	assert_int_equal(z_sim_run(sim, tasks, 2, 1), Z_ERR_BUSY);
+	assert_int_equal(z_sim_errors(sim), 1);
+	assert_non_null(strstr(z_sim_error_text(sim), "endless run"));
+	z_sim_destroy(sim);
+}
+
 static void keep_the_lock(struct z_sim *sim, void *arg)
 {
 	(void)arg;
@@ -403,6 +430,7 @@ int main(void)
 		cmocka_unit_test(same_seed_same_run),
 		cmocka_unit_test(wake_reaches_all_who_wait),
 		cmocka_unit_test(deadlock_is_found_and_said),
+		cmocka_unit_test(endless_run_is_found_and_said),
 		cmocka_unit_test(ending_with_the_lock_is_an_error),
 		cmocka_unit_test(forced_switch_at_an_unlock),
 		cmocka_unit_test(programs_share_pages),
