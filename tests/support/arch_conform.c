@@ -150,6 +150,7 @@ static void protect_on_each_kind(void **state)
 	ac_hold(1, 1);
 	ac_release(1, 1, Z_PAGE_SIZE, false);
 	ac_bring_in(2, 2, 22, Z_ATTACH_CLEAN);
+	ac_write_byte(2, 2, 24);
 	ac_hold(3, 3);
 	ac_protect(0, 4, Z_ACCESS_READ);
 	ac_expect(0, Z_ENTRY_UNTOUCHED, Z_ACCESS_READ);
@@ -167,6 +168,7 @@ static void protect_on_each_kind(void **state)
 	ac_write_byte(3, 1, 34);
 	assert_int_equal(ac_read_byte(2, 0), 22);
 	assert_int_equal(ac_read_byte(2, 1), 23);
+	assert_int_equal(ac_read_byte(2, 2), 24);
 	assert_int_equal(ac_read_byte(3, 1), 34);
 	ac_unmap(0, 4);
 }
