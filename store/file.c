@@ -18,6 +18,7 @@
  * Limits: 16 TiB. 20 bytes of RAM a slot, made as slots are first used and charged.
  */
 #define _GNU_SOURCE
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -521,20 +522,23 @@ int z_file_after_fork(struct z_store *store)
 
 /* ---- open ------------------------------------------------------------------------------------ */
 
-/* The directory of the path, where a fork's file will be made. */
+/* The directory of the path, where a fork's file will be made, wherever the program is by then. */
 static void set_directory(struct file_store *file, const char *path)
 {
+	char full[PATH_MAX];
 	char *slash;
 
 	(void)strncpy(file->directory, path, sizeof(file->directory) - 1);
-	if (access(path, F_OK) == 0) {
-		return;
+	if (access(path, F_OK) != 0) {
+		slash = strrchr(file->directory, '/');
+		if (slash == NULL) {
+			(void)strcpy(file->directory, ".");
+		} else {
+			slash[slash == file->directory ? 1 : 0] = 0;
+		}
 	}
-	slash = strrchr(file->directory, '/');
-	if (slash == NULL) {
-		(void)strcpy(file->directory, ".");
-	} else {
-		slash[slash == file->directory ? 1 : 0] = 0;
+	if (realpath(file->directory, full) != NULL) {
+		(void)strcpy(file->directory, full);
 	}
 }
 

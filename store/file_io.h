@@ -7,6 +7,7 @@
 #ifndef STORE_FILE_IO_H
 #define STORE_FILE_IO_H
 
+#include <limits.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 

@@ -133,11 +133,16 @@ static int open_file(const struct z_uri *uri, const struct z_store_env *env,
 	return err == Z_ERR_NOMEM ? say_ram(uri, error, err) : err;
 }
 
+static int open_tier(const struct z_uri *uri, const struct z_store_env *env,
+		     const struct z_error_text *error, struct z_store **out);
+
 static const struct entry entries[] = {
 	{"ram", "RAM, uncompressed; ram:size=64M", "size own keep", false, open_ram},
 	{"lz4", "compressed RAM; lz4:size=32M", "size own keep", false, open_lz4},
 	{"file", "a swap file; file:/var/tmp?size=8G", "size keep io direct tmpfs", true,
 	 open_file},
+	{"tier", "two stores, a fast one before a large one; tier:lz4:size=32M,file:/var/tmp", "",
+	 true, open_tier},
 };
 
 #define ENTRIES (sizeof(entries) / sizeof(entries[0]))
@@ -190,14 +195,66 @@ int z_store_open(const char *uri, const struct z_store_env *env, char *error, si
 	if (entry == NULL) {
 		return say_unknown(&text, uri);
 	}
-	err = z_uri_parse(&parsed, uri, entry->options, entry->with_path, &text);
+	if (entry->open == open_tier) {
+		err = z_uri_whole(&parsed, uri, &text);
+	} else {
+		err = z_uri_parse(&parsed, uri, entry->options, entry->with_path, &text);
+	}
 	return err != 0 ? err : entry->open(&parsed, env, &text, out);
+}
+
+/* What follows "tier:" is the path; it is parsed by nobody but the two stores themselves. */
+static int open_tier(const struct z_uri *uri, const struct z_store_env *env,
+		     const struct z_error_text *error, struct z_store **out)
+{
+	char first[Z_URI_MAX];
+	size_t length = strcspn(uri->path, ",");
+	struct z_store *a;
+	struct z_store *b;
+	bool keep_copies;
+	int err;
+
+	if (uri->path[length] == 0 || strncmp(uri->path, "tier:", 5) == 0) {
+		return z_error_say(error, Z_ERR_INVAL,
+				   "store tier: it needs two stores, the first not a tier, as in "
+				   "tier:lz4:size=32M,file:/var/tmp");
+	}
+	memcpy(first, uri->path, length);
+	first[length] = 0;
+	err = z_store_open(first, env, error->at, error->bytes, &a);
+	if (err != 0) {
+		return err;
+	}
+	err = z_store_open(uri->path + length + 1, env, error->at, error->bytes, &b);
+	if (err != 0) {
+		a->ops->close(a);
+		return err;
+	}
+	keep_copies = (a->caps & b->caps & Z_STORE_KEEPS_COPY) != 0;
+	err = z_tier_open(env, a, b, keep_copies, out);
+	if (err != 0) {
+		a->ops->close(a);
+		b->ops->close(b);
+	}
+	return say_ram(uri, error, err);
+}
+
+/* Both parts, whatever becomes of the first. */
+static int tier_after_fork(struct z_store *tier)
+{
+	int a = z_store_after_fork(z_tier_part(tier, 0));
+	int b = z_store_after_fork(z_tier_part(tier, 1));
+
+	return a != 0 ? a : b;
 }
 
 int z_store_after_fork(struct z_store *store)
 {
 	if (store->ops == &z_ram_ops || store->ops == &z_lz4_ops) {
 		return 0;
+	}
+	if (store->ops == &z_tier_ops) {
+		return tier_after_fork(store);
 	}
 	return store->ops == &z_file_ops ? z_file_after_fork(store) : Z_ERR_NOTSUP;
 }

@@ -273,6 +273,11 @@ bool z_slots_in_use(const struct z_slots *slots, uint32_t i)
 	return i < slots->fresh && state_of(slot_at(slots, i)) != SLOT_FREE;
 }
 
+bool z_slots_is_cached(const struct z_slots *slots, uint32_t i)
+{
+	return i < slots->fresh && state_of(slot_at(slots, i)) == SLOT_CACHED;
+}
+
 /* The queue: linked both ways, as long as it says, and its frames point back. */
 static int check_queue(const struct z_slots *slots)
 {

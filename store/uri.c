@@ -88,11 +88,9 @@ static int parse_options(struct z_uri *uri, char *options, const char *allowed,
 	return err;
 }
 
-int z_uri_parse(struct z_uri *uri, const char *text, const char *allowed, bool with_path,
-		const struct z_error_text *error)
+int z_uri_whole(struct z_uri *uri, const char *text, const struct z_error_text *error)
 {
-	char *rest;
-	char *options;
+	char *colon;
 
 	memset(uri, 0, sizeof(*uri));
 	if (strlen(text) >= sizeof(uri->text)) {
@@ -100,17 +98,32 @@ int z_uri_parse(struct z_uri *uri, const char *text, const char *allowed, bool w
 				   "store: the name is longer than %zu characters",
 				   sizeof(uri->text) - 1);
 	}
-	strcpy(uri->text, text);
+	(void)strcpy(uri->text, text);
 	uri->name = uri->text;
-	uri->path = "";
-	rest = strchr(uri->text, ':');
-	if (rest == NULL) {
-		return 0;
+	uri->path = uri->text + strlen(text);
+	colon = strchr(uri->text, ':');
+	if (colon != NULL) {
+		*colon = 0;
+		uri->path = colon + 1;
 	}
-	*rest++ = 0;
-	options = rest;
-	if (!begins_with_key(rest)) {
-		uri->path = rest;
+	return 0;
+}
+
+int z_uri_parse(struct z_uri *uri, const char *text, const char *allowed, bool with_path,
+		const struct z_error_text *error)
+{
+	char *rest;
+	char *options = NULL;
+	int err = z_uri_whole(uri, text, error);
+
+	if (err != 0) {
+		return err;
+	}
+	rest = uri->text + (uri->path - uri->text);
+	if (begins_with_key(rest)) {
+		options = rest;
+		uri->path = "";
+	} else {
 		options = strrchr(rest, '?');
 		if (options != NULL) {
 			*options++ = 0;

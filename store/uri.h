@@ -8,11 +8,10 @@
 #ifndef STORE_URI_H
 #define STORE_URI_H
 
-#include <limits.h>
 #include <zpager/store.h>
 
 #define Z_URI_OPTIONS 8
-#define Z_URI_MAX     PATH_MAX
+#define Z_URI_MAX     4096U
 
 /* Where a line of text for the user goes; at may be NULL. */
 struct z_error_text {
@@ -41,6 +40,9 @@ __attribute__((format(printf, 3, 4))) int z_error_say(const struct z_error_text 
  */
 Z_MUST_CHECK int z_uri_parse(struct z_uri *uri, const char *text, const char *allowed,
 			     bool with_path, const struct z_error_text *error);
+
+/* z_uri_whole - only name and path: all that follows the first colon. 0 | Z_ERR_INVAL. */
+Z_MUST_CHECK int z_uri_whole(struct z_uri *uri, const char *text, const struct z_error_text *error);
 
 /*
  * z_uri_size - the value of a size option in bytes, a whole number of pages, at least two of them.

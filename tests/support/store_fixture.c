@@ -143,18 +143,21 @@ void store_page_fill(void *page, enum store_page_kind kind, uint64_t seed)
 }
 
 const struct store_config store_configs[] = {
-	{"ram", "ram:size=256K", 64, 64, false},
-	{"ram_no_copies", "ram:size=256K&keep=no", 64, 64, false},
-	{"ram_own", "ram:size=256K&own=yes", 64, 64, false},
-	{"lz4", "lz4:size=512K", 64, 0, false},
-	{"lz4_no_copies", "lz4:size=512K&keep=no", 64, 0, false},
-	{"file_sync", "file:?size=256K&io=sync&tmpfs=yes", 64, 64, false},
-	{"file_auto", "file:?size=256K&tmpfs=yes", 64, 64, false},
-	{"file_no_copies", "file:?size=256K&tmpfs=yes&keep=no", 64, 64, false},
-	{"file_hostile", "file:?size=256K&tmpfs=yes", 64, 64, true},
-	{"ram_hostile", "ram:size=256K", 64, 64, true},
-	{"lz4_hostile", "lz4:size=512K", 64, 0, true},
-	{NULL, NULL, 0, 0, false},
+	{"ram", "ram:size=256K", 64, 64, false, false},
+	{"ram_no_copies", "ram:size=256K&keep=no", 64, 64, false, false},
+	{"ram_own", "ram:size=256K&own=yes", 64, 64, false, false},
+	{"lz4", "lz4:size=512K", 64, 0, false, false},
+	{"lz4_no_copies", "lz4:size=512K&keep=no", 64, 0, false, false},
+	{"file_sync", "file:?size=256K&io=sync&tmpfs=yes", 64, 64, false, false},
+	{"file_auto", "file:?size=256K&tmpfs=yes", 64, 64, false, false},
+	{"file_no_copies", "file:?size=256K&tmpfs=yes&keep=no", 64, 64, false, false},
+	{"file_hostile", "file:?size=256K&tmpfs=yes", 64, 64, true, false},
+	{"tier_ram_ram", "tier:ram:size=128K,ram:size=128K", 63, 0, false, true},
+	{"tier_lz4_file", "tier:lz4:size=256K,file:?size=256K&tmpfs=yes", 64, 0, false, true},
+	{"tier_hostile", "tier:ram:size=64K,ram:size=192K", 63, 0, true, true},
+	{"ram_hostile", "ram:size=256K", 64, 64, true, false},
+	{"lz4_hostile", "lz4:size=512K", 64, 0, true, false},
+	{NULL, NULL, 0, 0, false, false},
 };
 
 struct z_store *store_config_open(const struct store_config *config, struct store_budget *budget)

@@ -50,6 +50,7 @@ struct store_config {
 	size_t pages;    /* it holds at least that many less 1 incompressible pages */
 	size_t most;     /* and at most that many; 0: depends on contents */
 	bool hostile;    /* opened inside a hostile store with no failure planned */
+	bool tier;       /* which clean copy goes first depends on where it is */
 };
 
 extern const struct store_config store_configs[];

@@ -1,0 +1,629 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tier.c - a small fast store A before a large slow one B.
+ *
+ * Theory: own slots, each of which knows where its page is: a location of A or of B. location_get
+ * reserves a location in one of them at once, so a full tier is found out there and page_out cannot
+ * fail for lack of space. Pages that are in A form a queue by age. When A has no room, the next
+ * page_out - which holds no pager lock - moves a batch of the oldest ones to B; one that was read
+ * since it came to the head gets a second chance. If nothing can be moved, the new page goes to B
+ * itself. Clean copies at the head of A's queue are dropped, not moved.
+ *
+ * A page that is being moved is off the queue; whoever wants to read or write it waits, whoever frees
+ * it leaves that to the mover. If reading it from A fails it stays in A, and the error shows when it
+ * is wanted.
+ *
+ * Locks: the tier's own lock, inside the pager lock, is for A and B what the pager lock is for this
+ * store: their location_get and location_free run under it, with no frame. Their page operations run
+ * without it. Frames (BACKED) are touched only with the pager lock held too. Not freestanding, because
+ * of the lock and of the wait for a move.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "hosted.h"
+#include "mem.h"
+#include "ram.h"
+#include "slots.h"
+
+#define BATCH       16U
+#define LOOKED_AT   (4U * BATCH)
+#define COPIES_DROP 8U
+#define SLOTS_LIMIT ((uint64_t)1 << 28)
+
+enum where { IN_NONE, IN_A, IN_B };
+
+/* What is known of a slot; the tier's lock. */
+struct entry {
+	z_loc_t loc;
+	uint32_t next; /* A's queue */
+	uint32_t prev;
+	uint8_t where;
+	bool queued;
+	bool busy;    /* a page operation on it is under way */
+	bool moving;  /* a batch is taking it to B */
+	bool dead;    /* freed while moving */
+	bool touched; /* read since it was last at the head */
+};
+
+struct move {
+	uint32_t slot;
+	z_loc_t from;
+	bool read; /* it came from A all right */
+};
+
+struct tier_store {
+	struct z_store store;
+	struct z_store *parts[3]; /* [I] by enum where */
+	bool keep_copies;
+	pthread_mutex_t lock;
+	pthread_cond_t moved;   /* a batch of moves has ended */
+	struct z_slots slots;   /* [P and lock] */
+	struct z_table entries; /* [lock] to grow */
+	uint32_t oldest;        /* [lock] ends of A's queue */
+	uint32_t newest;
+	uint32_t queued;
+	uint32_t dead; /* slots that are neither free nor used */
+	bool demoting; /* a batch is under way */
+	uint64_t demoted;
+	atomic_bool wants_room;   /* A was found full */
+	struct move moves[BATCH]; /* of whoever set demoting, like the next two */
+	struct z_store_io ios[BATCH];
+	unsigned char *pages; /* BATCH of them */
+};
+
+static struct tier_store *tier_of(struct z_store *store)
+{
+	return (struct tier_store *)store;
+}
+
+static struct entry *entry_of(const struct tier_store *tier, uint32_t slot)
+{
+	return z_table_at(&tier->entries, slot);
+}
+
+struct z_store *z_tier_part(struct z_store *store, int i)
+{
+	return tier_of(store)->parts[IN_A + i];
+}
+
+/* ---- A's queue -------------------------------------------------------------------------------- */
+
+static void queue_append(struct tier_store *tier, uint32_t slot)
+{
+	struct entry *entry = entry_of(tier, slot);
+
+	entry->next = Z_SLOT_NONE;
+	entry->prev = tier->newest;
+	entry->queued = true;
+	if (tier->newest == Z_SLOT_NONE) {
+		tier->oldest = slot;
+	} else {
+		entry_of(tier, tier->newest)->next = slot;
+	}
+	tier->newest = slot;
+	tier->queued++;
+}
+
+static void queue_remove(struct tier_store *tier, uint32_t slot)
+{
+	struct entry *entry = entry_of(tier, slot);
+
+	if (!entry->queued) {
+		return;
+	}
+	if (entry->prev == Z_SLOT_NONE) {
+		tier->oldest = entry->next;
+	} else {
+		entry_of(tier, entry->prev)->next = entry->next;
+	}
+	if (entry->next == Z_SLOT_NONE) {
+		tier->newest = entry->prev;
+	} else {
+		entry_of(tier, entry->next)->prev = entry->prev;
+	}
+	entry->queued = false;
+	tier->queued--;
+}
+
+/* ---- locations of the parts; the tier's lock held --------------------------------------------- */
+
+static bool part_get(struct tier_store *tier, enum where where, enum z_store_want want,
+		     z_loc_t *loc_out)
+{
+	struct z_store *part = tier->parts[where];
+
+	return part->ops->location_get(part, NULL, want, loc_out) == 0;
+}
+
+static void part_free(struct tier_store *tier, enum where where, z_loc_t loc)
+{
+	struct z_store *part = tier->parts[where];
+
+	part->ops->location_free(part, loc);
+}
+
+static bool entry_get(struct tier_store *tier, struct entry *entry, enum where where,
+		      enum z_store_want want)
+{
+	if (!part_get(tier, where, want, &entry->loc)) {
+		return false;
+	}
+	entry->where = (uint8_t)where;
+	entry->touched = false;
+	return true;
+}
+
+static void entry_drop(struct tier_store *tier, uint32_t slot)
+{
+	struct entry *entry = entry_of(tier, slot);
+
+	queue_remove(tier, slot);
+	if (entry->where != IN_NONE) {
+		part_free(tier, entry->where, entry->loc);
+	}
+	entry->where = IN_NONE;
+}
+
+static void slot_drop(void *ctx, uint32_t slot)
+{
+	entry_drop(ctx, slot);
+}
+
+static int slot_grow(void *ctx, uint32_t slot)
+{
+	struct tier_store *tier = ctx;
+
+	return z_table_grow(&tier->entries, slot);
+}
+
+static void slot_free(struct tier_store *tier, uint32_t slot)
+{
+	struct entry *entry;
+
+	if (!z_slots_in_use(&tier->slots, slot) || entry_of(tier, slot)->dead) {
+		(void)z_slots_put(&tier->slots, Z_SLOT_NONE);
+		return;
+	}
+	entry = entry_of(tier, slot);
+	if (entry->moving) {
+		entry->dead = true;
+		tier->dead++;
+		return;
+	}
+	entry_drop(tier, slot);
+	(void)z_slots_put(&tier->slots, slot);
+}
+
+/* Room in A at the cost of clean copies that are the oldest things in it. Pager lock held. */
+static bool get_in_a(struct tier_store *tier, struct entry *entry)
+{
+	for (uint32_t i = 0; !entry_get(tier, entry, IN_A, Z_WANT_FOR_EVICT); i++) {
+		if (i == COPIES_DROP || tier->oldest == Z_SLOT_NONE ||
+		    !z_slots_is_cached(&tier->slots, tier->oldest) ||
+		    entry_of(tier, tier->oldest)->busy) {
+			atomic_store_explicit(&tier->wants_room, true, memory_order_relaxed);
+			return false;
+		}
+		slot_free(tier, tier->oldest);
+		tier->slots.stolen++;
+	}
+	return true;
+}
+
+static bool get_anywhere(struct tier_store *tier, struct entry *entry, enum z_store_want want)
+{
+	do {
+		if (get_in_a(tier, entry) || entry_get(tier, entry, IN_B, want) ||
+		    entry_get(tier, entry, IN_A, want)) {
+			return true;
+		}
+	} while (z_slots_steal(&tier->slots));
+	return false;
+}
+
+static int tier_location_get(struct z_store *store, struct z_page_frame *pf, enum z_store_want want,
+			     z_loc_t *loc_out)
+{
+	struct tier_store *tier = tier_of(store);
+	uint32_t slot;
+	bool again;
+	int err;
+
+	(void)pthread_mutex_lock(&tier->lock);
+	err = z_slots_get(&tier->slots, pf, want, &slot, &again);
+	if (err == 0 && !again && !get_anywhere(tier, entry_of(tier, slot), want)) {
+		(void)z_slots_put(&tier->slots, slot);
+		err = Z_ERR_NOSPC;
+	}
+	(void)pthread_mutex_unlock(&tier->lock);
+	if (err == 0) {
+		*loc_out = z_slot_loc(slot);
+	}
+	return err;
+}
+
+static void tier_location_free(struct z_store *store, z_loc_t loc)
+{
+	struct tier_store *tier = tier_of(store);
+
+	(void)pthread_mutex_lock(&tier->lock);
+	slot_free(tier, z_loc_slot(loc));
+	(void)pthread_mutex_unlock(&tier->lock);
+}
+
+/* ---- demotion --------------------------------------------------------------------------------- */
+
+/* The oldest pages of A that may go, each with a location in B. Returns how many. */
+static uint32_t choose_moves(struct tier_store *tier)
+{
+	uint32_t n = 0;
+	uint32_t look = tier->queued < LOOKED_AT ? tier->queued : LOOKED_AT;
+
+	for (; look > 0 && n < BATCH; look--) {
+		uint32_t slot = tier->oldest;
+		struct entry *entry = entry_of(tier, slot);
+		bool stays = entry->busy || entry->touched || z_slots_is_cached(&tier->slots, slot);
+
+		if (!stays && !part_get(tier, IN_B, Z_WANT_FOR_EVICT, &tier->ios[n].loc)) {
+			break;
+		}
+		queue_remove(tier, slot);
+		entry->touched = false;
+		if (stays) {
+			queue_append(tier, slot);
+			continue;
+		}
+		entry->moving = true;
+		tier->moves[n] = (struct move){.slot = slot, .from = entry->loc};
+		n++;
+	}
+	return n;
+}
+
+/* Read from A, write to B; no lock held. */
+static void carry(struct tier_store *tier, uint32_t n)
+{
+	struct z_store *a = tier->parts[IN_A];
+	struct z_store *b = tier->parts[IN_B];
+
+	for (uint32_t i = 0; i < n; i++) {
+		unsigned char *page = tier->pages + i * Z_PAGE_SIZE;
+
+		tier->moves[i].read = a->ops->page_in(a, tier->moves[i].from, page) == 0;
+		if (!tier->moves[i].read) {
+			memset(page, 0, Z_PAGE_SIZE);
+		}
+		tier->ios[i].page = page;
+	}
+	if (b->ops->page_out_many != NULL) {
+		(void)b->ops->page_out_many(b, tier->ios, n);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		tier->ios[i].status = b->ops->page_out(b, tier->ios[i].loc, tier->ios[i].page);
+	}
+}
+
+static void end_move(struct tier_store *tier, const struct move *move, const struct z_store_io *io)
+{
+	struct entry *entry = entry_of(tier, move->slot);
+
+	entry->moving = false;
+	if (!move->read || io->status != 0) {
+		part_free(tier, IN_B, io->loc);
+		queue_append(tier, move->slot);
+	} else {
+		part_free(tier, IN_A, move->from);
+		entry->where = IN_B;
+		entry->loc = io->loc;
+		tier->demoted++;
+	}
+	if (entry->dead) {
+		entry->dead = false;
+		tier->dead--;
+		slot_free(tier, move->slot);
+	}
+}
+
+/* Make room in A if somebody missed it. No lock held. */
+static void demote(struct tier_store *tier)
+{
+	uint32_t n = 0;
+
+	if (!atomic_load_explicit(&tier->wants_room, memory_order_relaxed)) {
+		return;
+	}
+	(void)pthread_mutex_lock(&tier->lock);
+	if (!tier->demoting) {
+		atomic_store_explicit(&tier->wants_room, false, memory_order_relaxed);
+		n = choose_moves(tier);
+		tier->demoting = n != 0;
+	}
+	(void)pthread_mutex_unlock(&tier->lock);
+	if (n == 0) {
+		return;
+	}
+	carry(tier, n);
+	(void)pthread_mutex_lock(&tier->lock);
+	for (uint32_t i = 0; i < n; i++) {
+		end_move(tier, &tier->moves[i], &tier->ios[i]);
+	}
+	tier->demoting = false;
+	(void)pthread_cond_broadcast(&tier->moved);
+	(void)pthread_mutex_unlock(&tier->lock);
+}
+
+/* ---- page operations -------------------------------------------------------------------------- */
+
+/* The entry is ours alone from now on; the tier's lock held. */
+static struct entry *begin(struct tier_store *tier, uint32_t slot)
+{
+	struct entry *entry = entry_of(tier, slot);
+
+	while (entry->moving) {
+		(void)pthread_cond_wait(&tier->moved, &tier->lock);
+	}
+	entry->busy = true;
+	return entry;
+}
+
+/* A page on its way to B takes a place in A if there is one now. */
+static void prefer_a(struct tier_store *tier, struct entry *entry)
+{
+	z_loc_t loc;
+
+	if (entry->where == IN_B && part_get(tier, IN_A, Z_WANT_FOR_EVICT, &loc)) {
+		part_free(tier, IN_B, entry->loc);
+		entry->where = IN_A;
+		entry->loc = loc;
+	}
+}
+
+static int write_to_part(struct tier_store *tier, const struct entry *entry, const void *page)
+{
+	struct z_store *part = tier->parts[entry->where];
+
+	return part->ops->page_out(part, entry->loc, page);
+}
+
+/* A did not take it: B may. The entry stays where it is if B has no room. */
+static int write_to_b(struct tier_store *tier, struct entry *entry, const void *page, int err)
+{
+	z_loc_t loc;
+	bool ok;
+
+	(void)pthread_mutex_lock(&tier->lock);
+	ok = part_get(tier, IN_B, Z_WANT_FOR_FAULT, &loc);
+	if (ok) {
+		part_free(tier, IN_A, entry->loc);
+		entry->where = IN_B;
+		entry->loc = loc;
+	}
+	(void)pthread_mutex_unlock(&tier->lock);
+	return ok ? write_to_part(tier, entry, page) : err;
+}
+
+static int tier_page_out(struct z_store *store, z_loc_t loc, const void *page)
+{
+	struct tier_store *tier = tier_of(store);
+	uint32_t slot = z_loc_slot(loc);
+	struct entry *entry;
+	int err;
+
+	demote(tier);
+	(void)pthread_mutex_lock(&tier->lock);
+	entry = begin(tier, slot);
+	queue_remove(tier, slot);
+	prefer_a(tier, entry);
+	(void)pthread_mutex_unlock(&tier->lock);
+	err = write_to_part(tier, entry, page);
+	if (err != 0 && entry->where == IN_A) {
+		err = write_to_b(tier, entry, page, err);
+	}
+	(void)pthread_mutex_lock(&tier->lock);
+	entry->busy = false;
+	if (err == 0 && entry->where == IN_A) {
+		queue_append(tier, slot);
+	}
+	(void)pthread_mutex_unlock(&tier->lock);
+	return err;
+}
+
+static int tier_page_in(struct z_store *store, z_loc_t loc, void *page)
+{
+	struct tier_store *tier = tier_of(store);
+	uint32_t slot = z_loc_slot(loc);
+	struct z_store *part;
+	struct entry *entry;
+	int err;
+
+	(void)pthread_mutex_lock(&tier->lock);
+	entry = begin(tier, slot);
+	part = tier->parts[entry->where];
+	(void)pthread_mutex_unlock(&tier->lock);
+	err = part->ops->page_in(part, entry->loc, page);
+	(void)pthread_mutex_lock(&tier->lock);
+	entry->busy = false;
+	entry->touched = true;
+	(void)pthread_mutex_unlock(&tier->lock);
+	return err;
+}
+
+static void tier_page_finalize(struct z_store *store, struct z_page_frame *pf, z_loc_t loc)
+{
+	struct tier_store *tier = tier_of(store);
+	uint32_t slot = z_loc_slot(loc);
+
+	(void)pthread_mutex_lock(&tier->lock);
+	if (!tier->keep_copies || !z_slots_in_use(&tier->slots, slot) ||
+	    entry_of(tier, slot)->moving || !z_slots_cache(&tier->slots, slot, pf)) {
+		slot_free(tier, slot);
+	}
+	(void)pthread_mutex_unlock(&tier->lock);
+}
+
+/* ---- looking at it, open, close ---------------------------------------------------------------- */
+
+static size_t head_pages(void)
+{
+	return z_pages_for(sizeof(struct tier_store));
+}
+
+/* Of A only RAM is sure to hold what it says; how much a compressing store holds depends. */
+static uint64_t sure_pages(const struct tier_store *tier, const struct z_store_stats *a,
+			   const struct z_store_stats *b)
+{
+	bool sure = tier->parts[IN_A]->ops == &z_ram_ops;
+
+	return b->capacity_pages + (sure ? a->capacity_pages : 0);
+}
+
+static void tier_stats(struct z_store *store, struct z_store_stats *out)
+{
+	struct tier_store *tier = tier_of(store);
+	struct z_store_stats a;
+	struct z_store_stats b;
+
+	(void)pthread_mutex_lock(&tier->lock);
+	tier->parts[IN_A]->ops->stats(tier->parts[IN_A], &a);
+	tier->parts[IN_B]->ops->stats(tier->parts[IN_B], &b);
+	*out = (struct z_store_stats){
+		.capacity_pages = sure_pages(tier, &a, &b),
+		.used_pages = z_slots_used(&tier->slots) - tier->dead,
+		.cached_pages = tier->slots.cached_count,
+		.stolen = tier->slots.stolen,
+		.ram_bytes =
+			a.ram_bytes + b.ram_bytes +
+			(head_pages() + BATCH + tier->slots.table.pages + tier->entries.pages) *
+				Z_PAGE_SIZE,
+		.disk_bytes = a.disk_bytes + b.disk_bytes,
+		.stored_bytes = a.stored_bytes + b.stored_bytes,
+		.same_filled = a.same_filled + b.same_filled,
+		.raw = a.raw + b.raw,
+		.written_bytes = a.written_bytes + b.written_bytes,
+		.read_bytes = a.read_bytes + b.read_bytes,
+		.demoted = tier->demoted,
+		.beyond_bytes = a.beyond_bytes + b.beyond_bytes,
+	};
+	(void)pthread_mutex_unlock(&tier->lock);
+}
+
+/* The queue: linked both ways, only pages of A, as long as it says. */
+static int check_queue(const struct tier_store *tier)
+{
+	uint32_t n = 0;
+	uint32_t prev = Z_SLOT_NONE;
+
+	for (uint32_t slot = tier->oldest; slot != Z_SLOT_NONE; slot = entry_of(tier, slot)->next) {
+		const struct entry *entry = entry_of(tier, slot);
+
+		if (++n > tier->queued || entry->prev != prev || !entry->queued ||
+		    entry->where != IN_A || !z_slots_in_use(&tier->slots, slot)) {
+			return __LINE__;
+		}
+		prev = slot;
+	}
+	return n == tier->queued && prev == tier->newest ? 0 : __LINE__;
+}
+
+/* Every slot in use has a location, and no other slot has one. */
+static int check_entries(const struct tier_store *tier)
+{
+	for (uint32_t slot = 0; slot < tier->slots.fresh; slot++) {
+		bool used = z_slots_in_use(&tier->slots, slot);
+
+		if (used != (entry_of(tier, slot)->where != IN_NONE)) {
+			return __LINE__;
+		}
+	}
+	return check_queue(tier);
+}
+
+static int tier_check(struct z_store *store)
+{
+	struct tier_store *tier = tier_of(store);
+	int line;
+
+	(void)pthread_mutex_lock(&tier->lock);
+	line = check_entries(tier);
+	line = line != 0 ? line : z_slots_check(&tier->slots);
+	for (int i = IN_A; i <= IN_B && line == 0; i++) {
+		line = tier->parts[i]->ops->check(tier->parts[i]);
+	}
+	(void)pthread_mutex_unlock(&tier->lock);
+	return line;
+}
+
+static void close_own(struct tier_store *tier)
+{
+	const struct z_store_env env = tier->store.env;
+
+	z_env_give(&env, tier->pages, BATCH);
+	z_table_close(&tier->entries);
+	z_slots_close(&tier->slots);
+	(void)pthread_cond_destroy(&tier->moved);
+	(void)pthread_mutex_destroy(&tier->lock);
+	z_env_give(&env, tier, head_pages());
+}
+
+static void tier_close(struct z_store *store)
+{
+	struct tier_store *tier = tier_of(store);
+
+	tier->parts[IN_A]->ops->close(tier->parts[IN_A]);
+	tier->parts[IN_B]->ops->close(tier->parts[IN_B]);
+	close_own(tier);
+}
+
+const struct z_store_ops z_tier_ops = {
+	.name = "tier",
+	.location_get = tier_location_get,
+	.location_free = tier_location_free,
+	.page_out = tier_page_out,
+	.page_in = tier_page_in,
+	.page_finalize = tier_page_finalize,
+	.stats = tier_stats,
+	.check = tier_check,
+	.close = tier_close,
+};
+
+/* Slots are as many as can be: A and B set the limit. */
+static int open_parts(struct tier_store *tier)
+{
+	static const struct z_slots_hooks hooks = {.grow = slot_grow, .drop = slot_drop};
+	uint64_t slots = SLOTS_LIMIT < UINTPTR_MAX / Z_PAGE_SIZE ? SLOTS_LIMIT : SLOTS_LIMIT / 256U;
+	int err = z_slots_open(&tier->slots, &tier->store.env, slots, &hooks, tier);
+	if (err == 0) {
+		err = z_table_open(&tier->entries, &tier->store.env, slots, sizeof(struct entry));
+	}
+	tier->pages = err == 0 ? z_env_take(&tier->store.env, BATCH) : NULL;
+	return tier->pages != NULL ? 0 : Z_ERR_NOMEM;
+}
+
+int z_tier_open(const struct z_store_env *env, struct z_store *a, struct z_store *b,
+		bool keep_copies, struct z_store **out)
+{
+	struct tier_store *tier = z_env_take(env, head_pages());
+
+	if (tier == NULL) {
+		return Z_ERR_NOMEM;
+	}
+	tier->store.ops = &z_tier_ops;
+	tier->store.caps = (a->caps & b->caps & (unsigned int)Z_STORE_PARALLEL) |
+			   (keep_copies ? Z_STORE_KEEPS_COPY : 0U);
+	tier->store.env = *env;
+	tier->parts[IN_A] = a;
+	tier->parts[IN_B] = b;
+	tier->keep_copies = keep_copies;
+	tier->oldest = Z_SLOT_NONE;
+	tier->newest = Z_SLOT_NONE;
+	(void)pthread_mutex_init(&tier->lock, NULL);
+	(void)pthread_cond_init(&tier->moved, NULL);
+	if (open_parts(tier) != 0) {
+		close_own(tier);
+		return Z_ERR_NOMEM;
+	}
+	*out = &tier->store;
+	return 0;
+}
