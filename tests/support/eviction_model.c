@@ -62,7 +62,9 @@ static uint8_t look(struct ev_model *m, uint32_t frame)
 	uint8_t bits = m->bits[frame];
 
 	m->looks++;
-	m->bits[frame] = bits & Z_INFO_DIRTY;
+	if (!m->always_hot) {
+		m->bits[frame] = bits & Z_INFO_DIRTY;
+	}
 	return bits;
 }
 

@@ -29,6 +29,7 @@ struct ev_model {
 	bool mark[EV_MODEL_FRAMES];    /* clock, nru: counts as used; lru: known */
 	bool cold[EV_MODEL_FRAMES];    /* nru */
 	uint8_t bits[EV_MODEL_FRAMES]; /* accessed and dirty */
+	bool always_hot;               /* bits that are cleared are set again at once */
 	uint32_t newest;               /* lru */
 	uint32_t last;                 /* lru */
 	uint64_t looks;

@@ -43,6 +43,16 @@ static void both_touch(struct pair *p, uint32_t frame, bool write)
 	p->m.bits[frame] = p->h.bits[frame];
 }
 
+/* All is in use, and after every second call of this stays so, whatever is cleared. */
+static void both_touch_all(struct pair *p)
+{
+	for (uint32_t i = 0; i < p->n; i++) {
+		both_touch(p, i, ev_random(&p->seed, 8) == 0);
+	}
+	p->h.always_hot = !p->h.always_hot;
+	p->m.always_hot = p->h.always_hot;
+}
+
 static void both_advise(struct pair *p, uint32_t frame)
 {
 	enum z_advice advice = (enum z_advice)ev_random(&p->seed, Z_ADVICE_FREE + 1);
@@ -87,7 +97,9 @@ static void step(struct pair *p)
 	uint32_t frame = ev_random(&p->seed, p->n);
 	uint32_t what = ev_random(&p->seed, 64);
 
-	if (ev_random(&p->seed, 16) < p->hits) {
+	if (p->hits >= 5 && ev_random(&p->seed, 256) == 0) {
+		both_touch_all(p);
+	} else if (ev_random(&p->seed, 16) < p->hits) {
 		both_touch(p, frame, ev_random(&p->seed, 3) == 0);
 	} else if (what < 30) {
 		if (!p->h.in[frame]) {
