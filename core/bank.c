@@ -40,6 +40,7 @@ static void set_offline(struct z_pager *p, uint32_t bank, bool offline)
 	}
 	if (p->cfg.free_count != NULL)
 		*p->cfg.free_count = p->free_count;
+	z__free_list_settle_locked(p);
 }
 
 static bool is_last_online(const struct z_pager *p, uint32_t bank)

@@ -276,10 +276,18 @@ static void account(struct z_pager *p, const struct context *c, int err, bool lo
 	s->fault_ns += p->cfg.env->now(p->cfg.env_ctx) - c->start;
 }
 
+/* As configured, but a small part of the frames that pages compete for: what comes in may stay. */
+static uint32_t reserve(const struct z_pager *p)
+{
+	uint32_t most = (p->free_count + p->resident_count - p->pinned_count) / 4;
+
+	return p->cfg.low_water < most ? p->cfg.low_water : most;
+}
+
 /* Keep a reserve, so that the next faults find a frame: one context at a time does it. */
 static void evict_ahead(struct z_pager *p)
 {
-	if (p->free_count >= p->cfg.low_water || p->reclaiming)
+	if (p->free_count >= reserve(p) || p->reclaiming)
 		return;
 	p->reclaiming = true;
 	/* A failure here is nobody's yet: the fault that finds no frame will report it. */

@@ -7,9 +7,10 @@
  * themselves and an off-line bank stays empty. Taking and putting are O(1).
  *
  * Frames out of service ("retired") are on a list of their own. How many there should be is the
- * sum of what set_frames asked for and what the store has charged; charging is lock-free, so the
- * sum can change at any moment, and settling retires or returns frames whenever the lock is taken
- * or a frame is put back. When more is owed than is free, every frame that comes free pays first.
+ * sum of what set_frames asked for and what the store has charged, less the free frames of off-line
+ * banks, which are out of service anyway. Charging is lock-free, so the sum can change at any
+ * moment; settling retires or returns frames whenever the lock is taken or a frame is put back. When
+ * more is owed than is free, every frame that comes free pays first.
  *
  * The link of both lists is the frame number plus one, kept in addr, so that 0 ends a list.
  * Locks: everything with the pager lock held.
@@ -105,16 +106,18 @@ static void return_to_service(struct z_pager *p)
 
 uint32_t z__free_list_wanted_retired(const struct z_pager *p)
 {
-	return p->retire_wanted + p->charged;
+	uint32_t owed = p->retire_wanted + p->charged;
+	uint32_t counted = p->free_count + p->retired_count + p->resident_count + p->busy_count;
+	uint32_t offline_free = p->nram - counted;
+
+	return owed > offline_free ? owed - offline_free : 0;
 }
 
 void z__free_list_settle_locked(struct z_pager *p)
 {
-	uint32_t wanted = z__free_list_wanted_retired(p);
-
-	while (p->retired_count > wanted)
+	while (p->retired_count > z__free_list_wanted_retired(p))
 		return_to_service(p);
-	while (p->retired_count < wanted && p->free_count > 0)
+	while (p->retired_count < z__free_list_wanted_retired(p) && p->free_count > 0)
 		retire(p, pop(p));
 }
 
