@@ -4,7 +4,7 @@
  * store x frames x batch x unlock_for_io x scratch slots. One seed a cell and run.
  *
  *   ZPAGER_SEED=n   seed of the whole program (default 1); printed with a failure
- *   ZPAGER_OPS=n    operations a cell (default 60)
+ *   ZPAGER_OPS=n    operations a cell (default 250)
  *   ZPAGER_CELL=n   this cell alone
  *
  * A failure is shrunk and printed as lines of C, for a test in tests/regress.
@@ -22,7 +22,7 @@
 
 #include "../support/model.h"
 
-#define OPS_DEFAULT 60
+#define OPS_DEFAULT 250
 #define OPS_MAX     100000
 
 static const char *const evictions[] = {"nru", "clock", "lru"};

@@ -421,15 +421,13 @@ static bool do_bank(struct model_run *r, const struct model_op *op, bool offline
 static bool do_set_frames(struct model_run *r, const struct model_op *op)
 {
 	bool sense = op->page > 0 && op->page <= r->m.frames;
-	uint32_t service = r->m.service;
 	bool loose;
 	int got;
 
 	if (sense) {
 		r->m.service = op->page;
 	}
-	loose = sense && (op->page < service || r->m.offline != 0) &&
-		(!model_room_out(&r->m) || model_usable(&r->m) < model_pinned(&r->m));
+	loose = sense && (!model_room_out(&r->m) || model_usable(&r->m) < model_pinned(&r->m));
 	got = z_pager_set_frames(r->w->pager, op->page);
 	return expect(r, "set_frames", got, sense ? 0 : Z_ERR_INVAL, loose);
 }
