@@ -18,70 +18,17 @@
  * Limits: 16 TiB. 20 bytes of RAM a slot, made as slots are first used and charged.
  */
 #define _GNU_SOURCE
-#include <limits.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "file_io.h"
-#include "hosted.h"
-#include "mem.h"
-#include "slots.h"
+#include "file_store.h"
 
-#define PUNCH_BATCH   256U
-#define HOT_MOST      1024U
-#define LIST_END      Z_SLOT_NONE
-#define LIST_NOT_ON   (Z_SLOT_NONE - 1U)
-#define DEFAULT_BYTES ((uint64_t)64 << 30)
-
-struct entry {
-	uint32_t sum;  /* who has the location */
-	uint32_t next; /* [lock] LIST_NOT_ON, or the next slot of the list that it is on */
-};
-
-struct list {
-	uint32_t head;
-	uint32_t count;
-};
-
-struct file_store {
-	struct z_store store;
-	struct z_slots slots;   /* [P] */
-	struct z_table entries; /* [P] to grow */
-	int fd;                 /* [I] */
-	bool keep_copies;
-	bool direct;
-	bool in_ram;
-	uint32_t hot_most; /* [I] more hot slots than that are punched */
-	int misuse;        /* [P] */
-	pthread_mutex_t lock;
-	struct list hot;      /* [lock] */
-	struct list cold;     /* [lock] */
-	uint32_t punching;    /* [lock] slots on neither list meanwhile */
-	atomic_uint hot_hint; /* hot.count, to be looked at without the lock */
-	pthread_mutex_t ring_lock;
-	struct z_uring *ring; /* [ring_lock] NULL: there is none */
-	atomic_ullong written;
-	atomic_ullong read;
-	char directory[PATH_MAX];
-};
+#define PUNCH_BATCH 256U
 
 static struct file_store *file_of(struct z_store *store)
 {
 	return (struct file_store *)store;
-}
-
-static struct entry *entry_of(const struct file_store *file, uint32_t slot)
-{
-	return z_table_at(&file->entries, slot);
-}
-
-static uint64_t offset_of(uint32_t slot)
-{
-	return (uint64_t)slot * Z_PAGE_SIZE;
 }
 
 static uint32_t sum_of(const void *page)
@@ -93,7 +40,7 @@ static uint32_t sum_of(const void *page)
 
 static void list_push(struct file_store *file, struct list *list, uint32_t slot)
 {
-	entry_of(file, slot)->next = list->head;
+	file_entry(file, slot)->next = list->head;
 	list->head = slot;
 	list->count++;
 }
@@ -102,9 +49,9 @@ static uint32_t list_pop(struct file_store *file, struct list *list)
 {
 	uint32_t slot = list->head;
 
-	list->head = entry_of(file, slot)->next;
+	list->head = file_entry(file, slot)->next;
 	list->count--;
-	entry_of(file, slot)->next = LIST_NOT_ON;
+	file_entry(file, slot)->next = LIST_NOT_ON;
 	return slot;
 }
 
@@ -132,7 +79,7 @@ static void slot_free(struct file_store *file, uint32_t slot)
 		return;
 	}
 	(void)pthread_mutex_lock(&file->lock);
-	if (entry_of(file, slot)->next != LIST_NOT_ON) {
+	if (file_entry(file, slot)->next != LIST_NOT_ON) {
 		file->misuse = __LINE__;
 	} else {
 		list_push(file, &file->hot, slot);
@@ -197,7 +144,8 @@ static void punch_some(struct file_store *file)
 	sort_slots(slots, n);
 	for (size_t first = 0, i = 1; i <= n; i++) {
 		if (i == n || slots[i] != slots[i - 1] + 1U) {
-			z_file_punch(file->fd, offset_of(slots[first]), (i - first) * Z_PAGE_SIZE);
+			z_file_punch(file->fd, file_offset(slots[first]),
+				     (i - first) * Z_PAGE_SIZE);
 			first = i;
 		}
 	}
@@ -207,17 +155,6 @@ static void punch_some(struct file_store *file)
 }
 
 /* ---- operations ------------------------------------------------------------------------------ */
-
-static int slot_grow(void *ctx, uint32_t slot)
-{
-	struct file_store *file = ctx;
-	int err = z_table_grow(&file->entries, slot);
-
-	if (err == 0) {
-		entry_of(file, slot)->next = LIST_NOT_ON;
-	}
-	return err;
-}
 
 static int file_location_get(struct z_store *store, struct z_page_frame *pf, enum z_store_want want,
 			     z_loc_t *loc_out)
@@ -248,8 +185,8 @@ static int file_page_out(struct z_store *store, z_loc_t loc, const void *page)
 	int err;
 
 	punch_some(file);
-	entry_of(file, slot)->sum = sum_of(page);
-	err = z_file_write(file->fd, page, Z_PAGE_SIZE, offset_of(slot));
+	file_entry(file, slot)->sum = sum_of(page);
+	err = z_file_write(file->fd, page, Z_PAGE_SIZE, file_offset(slot));
 	if (err == 0) {
 		atomic_fetch_add_explicit(&file->written, Z_PAGE_SIZE, memory_order_relaxed);
 	}
@@ -270,7 +207,7 @@ static size_t make_runs(const struct z_store_io *ios, size_t n, struct iovec *io
 			runs[count++] =
 				(struct z_uring_run){.iov = &iov[i],
 						     .n = 1,
-						     .offset = offset_of(z_loc_slot(ios[i].loc))};
+						     .offset = file_offset(z_loc_slot(ios[i].loc))};
 		}
 	}
 	return count;
@@ -316,7 +253,7 @@ static size_t write_part(struct file_store *file, struct z_store_io *ios, size_t
 
 	for (size_t i = 0; i < n; i++) {
 		ios[i].status = 0;
-		entry_of(file, z_loc_slot(ios[i].loc))->sum = sum_of(ios[i].page);
+		file_entry(file, z_loc_slot(ios[i].loc))->sum = sum_of(ios[i].page);
 	}
 	try_ring(file, runs, count);
 	for (size_t i = 0; i < count; i++) {
@@ -345,11 +282,11 @@ static int file_page_in(struct z_store *store, z_loc_t loc, void *page)
 {
 	struct file_store *file = file_of(store);
 	uint32_t slot = z_loc_slot(loc);
-	int err = z_file_read(file->fd, page, Z_PAGE_SIZE, offset_of(slot));
+	int err = z_file_read(file->fd, page, Z_PAGE_SIZE, file_offset(slot));
 
 	if (err == 0) {
 		atomic_fetch_add_explicit(&file->read, Z_PAGE_SIZE, memory_order_relaxed);
-		err = sum_of(page) == entry_of(file, slot)->sum ? 0 : Z_ERR_CORRUPT;
+		err = sum_of(page) == file_entry(file, slot)->sum ? 0 : Z_ERR_CORRUPT;
 	}
 	punch_some(file);
 	return err;
@@ -363,11 +300,6 @@ static void file_page_finalize(struct z_store *store, struct z_page_frame *pf, z
 	if (!file->keep_copies || !z_slots_cache(&file->slots, slot, pf)) {
 		slot_free(file, slot);
 	}
-}
-
-static size_t head_pages(void)
-{
-	return z_pages_for(sizeof(struct file_store) + z_uring_bytes() + 64U);
 }
 
 /* Slots that are neither given to anybody nor free for the slot allocator. */
@@ -385,7 +317,7 @@ static void file_stats(struct z_store *store, struct z_store_stats *out)
 		.capacity_pages = file->slots.capacity,
 		.cached_pages = file->slots.cached_count,
 		.stolen = file->slots.stolen,
-		.ram_bytes = (head_pages() + file->slots.table.pages + file->entries.pages) *
+		.ram_bytes = (file_head_pages() + file->slots.table.pages + file->entries.pages) *
 			     Z_PAGE_SIZE,
 		.written_bytes = atomic_load(&file->written),
 		.read_bytes = atomic_load(&file->read),
@@ -407,7 +339,7 @@ static int check_list(const struct file_store *file, const struct list *list)
 {
 	uint32_t n = 0;
 
-	for (uint32_t slot = list->head; slot != LIST_END; slot = entry_of(file, slot)->next) {
+	for (uint32_t slot = list->head; slot != LIST_END; slot = file_entry(file, slot)->next) {
 		if (++n > list->count || !z_slots_in_use(&file->slots, slot)) {
 			return __LINE__;
 		}
@@ -445,7 +377,7 @@ static void file_close(struct z_store *store)
 	z_slots_close(&file->slots);
 	(void)pthread_mutex_destroy(&file->lock);
 	(void)pthread_mutex_destroy(&file->ring_lock);
-	z_env_give(&env, file, head_pages());
+	z_env_give(&env, file, file_head_pages());
 }
 
 const struct z_store_ops z_file_ops = {
@@ -460,222 +392,3 @@ const struct z_store_ops z_file_ops = {
 	.check = file_check,
 	.close = file_close,
 };
-
-/* ---- after a fork ---------------------------------------------------------------------------- */
-
-static bool is_live(const struct file_store *file, uint32_t slot)
-{
-	return slot < file->slots.fresh && z_slots_in_use(&file->slots, slot) &&
-	       entry_of(file, slot)->next == LIST_NOT_ON;
-}
-
-static int copy_live(const struct file_store *file, int to, void *buffer)
-{
-	int err = 0;
-
-	for (uint32_t slot = 0; slot < file->slots.fresh && err == 0; slot++) {
-		uint32_t first = slot;
-
-		while (is_live(file, slot)) {
-			slot++;
-		}
-		if (slot != first) {
-			err = z_file_copy(file->fd, to, offset_of(first),
-					  (uint64_t)(slot - first) * Z_PAGE_SIZE, buffer);
-		}
-	}
-	return err;
-}
-
-static struct z_uring *ring_memory(struct file_store *file)
-{
-	uintptr_t at = (uintptr_t)file + sizeof(*file);
-
-	return (struct z_uring *)((at + 63U) / 64U * 64U);
-}
-
-int z_file_after_fork(struct z_store *store)
-{
-	struct file_store *file = file_of(store);
-	const struct z_error_text none = {NULL, 0};
-	const struct z_store_env *env = &store->env;
-	void *buffer = env->alloc(env->ctx, Z_PAGE_SIZE);
-	int fd;
-	int err;
-
-	if (buffer == NULL) {
-		return Z_ERR_NOMEM;
-	}
-	err = z_file_make(file->directory, file->direct, &none, &fd);
-	if (err == 0) {
-		err = copy_live(file, fd, buffer);
-		(void)close(file->fd);
-		file->fd = fd;
-	}
-	env->free(env->ctx, buffer, Z_PAGE_SIZE);
-	if (file->ring != NULL) {
-		z_uring_close(file->ring, true);
-		file->ring = z_uring_open(ring_memory(file)) == 0 ? ring_memory(file) : NULL;
-	}
-	return err;
-}
-
-/* ---- open ------------------------------------------------------------------------------------ */
-
-/* The directory of the path, where a fork's file will be made, wherever the program is by then. */
-static void set_directory(struct file_store *file, const char *path)
-{
-	char full[PATH_MAX];
-	char *slash;
-
-	(void)strncpy(file->directory, path, sizeof(file->directory) - 1);
-	if (access(path, F_OK) != 0) {
-		slash = strrchr(file->directory, '/');
-		if (slash == NULL) {
-			(void)strcpy(file->directory, ".");
-		} else {
-			slash[slash == file->directory ? 1 : 0] = 0;
-		}
-	}
-	if (realpath(file->directory, full) != NULL) {
-		(void)strcpy(file->directory, full);
-	}
-}
-
-static int open_at(struct file_store *file, const char *path, const struct z_file_options *options,
-		   const struct z_error_text *error)
-{
-	struct z_file_room room;
-	int err = z_file_make(path, options->direct, error, &file->fd);
-
-	if (err != 0) {
-		file->fd = -1;
-		return err;
-	}
-	err = z_file_room(file->fd, &room);
-	if (err == 0 && room.in_ram && !options->tmpfs) {
-		err = z_error_say(
-			error, Z_ERR_INVAL,
-			"store file: %s is in RAM (tmpfs), which would save nothing; give a "
-			"directory on a disk, as in file:/var/tmp, or tmpfs=yes",
-			path);
-	}
-	if (err != 0) {
-		(void)close(file->fd);
-		file->fd = -1;
-		return err;
-	}
-	file->in_ram = room.in_ram;
-	set_directory(file, path);
-	return 0;
-}
-
-/* Without a path: TMPDIR, and /var/tmp if that is no place for a swap file. */
-static int open_somewhere(struct file_store *file, const struct z_file_options *options,
-			  const struct z_error_text *error)
-{
-	const char *directory = secure_getenv("TMPDIR");
-
-	if (options->path[0] != 0) {
-		return open_at(file, options->path, options, error);
-	}
-	if (directory != NULL && directory[0] != 0 &&
-	    open_at(file, directory, options, error) == 0) {
-		return 0;
-	}
-	return open_at(file, "/var/tmp", options, error);
-}
-
-static int choose_size(const struct file_store *file, const struct z_file_options *options,
-		       const struct z_error_text *error, uint64_t *pages_out)
-{
-	struct z_file_room room;
-	uint64_t most;
-	uint64_t bytes = options->bytes;
-
-	if (z_file_room(file->fd, &room) != 0) {
-		return z_error_say(error, Z_ERR_IO,
-				   "store file: no figures of the file system in %s",
-				   file->directory);
-	}
-	most = room.free_bytes < room.limit_bytes ? room.free_bytes : room.limit_bytes;
-	if (bytes == 0) {
-		bytes = most / 10U * 9U < DEFAULT_BYTES ? most / 10U * 9U : DEFAULT_BYTES;
-	}
-	if (bytes > most || bytes < 2U * Z_PAGE_SIZE) {
-		return z_error_say(
-			error, Z_ERR_NOSPC,
-			"store file: there is room for %llu MiB in %s; give a smaller size "
-			"or another directory",
-			(unsigned long long)(most >> 20), file->directory);
-	}
-	*pages_out = bytes / Z_PAGE_SIZE;
-	return 0;
-}
-
-static int open_ring(struct file_store *file, const struct z_file_options *options,
-		     const struct z_error_text *error)
-{
-	if (!options->uring) {
-		return 0;
-	}
-	if (z_uring_open(ring_memory(file)) == 0) {
-		file->ring = ring_memory(file);
-		return 0;
-	}
-	if (!options->uring_or_fail) {
-		return 0;
-	}
-	return z_error_say(
-		error, Z_ERR_NOTSUP,
-		"store file: the kernel has no io_uring for us; write io=auto or io=sync");
-}
-
-static int open_parts(struct file_store *file, const struct z_file_options *options,
-		      const struct z_error_text *error)
-{
-	static const struct z_slots_hooks hooks = {.grow = slot_grow};
-	uint64_t pages = 0;
-	int err = open_somewhere(file, options, error);
-
-	if (err == 0) {
-		err = choose_size(file, options, error, &pages);
-	}
-	if (err == 0) {
-		file->hot_most = pages / 4U < HOT_MOST ? (uint32_t)(pages / 4U) : HOT_MOST;
-		err = z_slots_open(&file->slots, &file->store.env, pages, &hooks, file);
-	}
-	if (err == 0) {
-		err = z_table_open(&file->entries, &file->store.env, pages, sizeof(struct entry));
-	}
-	return err != 0 ? err : open_ring(file, options, error);
-}
-
-int z_file_open(const struct z_store_env *env, const struct z_file_options *options,
-		const struct z_error_text *error, struct z_store **out)
-{
-	struct file_store *file = z_env_take(env, head_pages());
-	int err;
-
-	if (file == NULL) {
-		return Z_ERR_NOMEM;
-	}
-	file->store.ops = &z_file_ops;
-	file->store.caps =
-		Z_STORE_PARALLEL | Z_STORE_BATCH | (options->keep_copies ? Z_STORE_KEEPS_COPY : 0U);
-	file->store.env = *env;
-	file->fd = -1;
-	file->keep_copies = options->keep_copies;
-	file->direct = options->direct;
-	file->hot.head = LIST_END;
-	file->cold.head = LIST_END;
-	(void)pthread_mutex_init(&file->lock, NULL);
-	(void)pthread_mutex_init(&file->ring_lock, NULL);
-	err = open_parts(file, options, error);
-	if (err != 0) {
-		file_close(&file->store);
-		return err;
-	}
-	*out = &file->store;
-	return 0;
-}

@@ -19,21 +19,18 @@
  * run outside of it, in one of a few workers (state and buffer made at open), each with its own lock
  * that is taken before the store's. Callers have signals blocked.
  */
-#define _GNU_SOURCE
 #include <lz4.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include "hosted.h"
+#include "lz4_workers.h"
 #include "mem.h"
 #include "pool.h"
 #include "slots.h"
 
-#define WORKERS_MAX  8U
 #define SLOTS_LIMIT  ((uint64_t)1 << 28)
 #define COPIES_LEAST 16U
 #define COPIES_SHARE 4U
@@ -56,12 +53,6 @@ struct entry {
 _Static_assert(sizeof(struct entry) == 12, "24 bytes a slot, with those of slots.h");
 _Static_assert(CONFIG_MMU_PAGE_SIZE <= 65536, "a length fits in 16 bits");
 
-struct worker {
-	pthread_mutex_t lock;
-	void *state;  /* of LZ4_sizeofState() bytes */
-	char *buffer; /* of a page */
-};
-
 struct lz4_store {
 	struct z_store store; /* its env is the counting one */
 	struct z_store_env outer;
@@ -71,10 +62,7 @@ struct lz4_store {
 	bool own;
 	struct z_slots slots;   /* [P] */
 	struct z_table entries; /* [P] to grow */
-	unsigned int nworkers;
-	size_t worker_pages;
-	void *worker_memory;
-	struct worker workers[WORKERS_MAX];
+	struct lz4_workers workers;
 	pthread_mutex_t lock;
 	struct z_pool pool; /* [lock] and the figures below */
 	uint64_t stored_bytes;
@@ -126,61 +114,6 @@ static void counted_uncharge(void *ctx, size_t pages)
 
 	atomic_fetch_sub(&lz4->ram_pages, pages);
 	z_env_uncharge(&lz4->outer, pages);
-}
-
-/* ---- workers ---------------------------------------------------------------------------------- */
-
-static struct worker *worker_lock(struct lz4_store *lz4)
-{
-	int cpu = sched_getcpu();
-	unsigned int first = cpu < 0 ? 0 : (unsigned int)cpu % lz4->nworkers;
-
-	for (unsigned int i = 0; i < lz4->nworkers; i++) {
-		struct worker *worker = &lz4->workers[(first + i) % lz4->nworkers];
-
-		if (pthread_mutex_trylock(&worker->lock) == 0) {
-			return worker;
-		}
-	}
-	(void)pthread_mutex_lock(&lz4->workers[first].lock);
-	return &lz4->workers[first];
-}
-
-static void worker_unlock(struct worker *worker)
-{
-	(void)pthread_mutex_unlock(&worker->lock);
-}
-
-static int workers_open(struct lz4_store *lz4)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t state = ((size_t)LZ4_sizeofState() + 63U) / 64U * 64U;
-	char *at;
-
-	lz4->nworkers = cpus < 1 ? 1 : cpus > (long)WORKERS_MAX ? WORKERS_MAX : (unsigned int)cpus;
-	lz4->worker_pages = z_pages_for(lz4->nworkers * (state + Z_PAGE_SIZE));
-	at = z_env_take(&lz4->store.env, lz4->worker_pages);
-	if (at == NULL) {
-		lz4->nworkers = 0;
-		return Z_ERR_NOMEM;
-	}
-	lz4->worker_memory = at;
-	for (unsigned int i = 0; i < lz4->nworkers; i++) {
-		(void)pthread_mutex_init(&lz4->workers[i].lock, NULL);
-		lz4->workers[i].buffer = at + i * Z_PAGE_SIZE;
-		lz4->workers[i].state = at + lz4->nworkers * Z_PAGE_SIZE + i * state;
-	}
-	return 0;
-}
-
-static void workers_close(struct lz4_store *lz4)
-{
-	for (unsigned int i = 0; i < lz4->nworkers; i++) {
-		(void)pthread_mutex_destroy(&lz4->workers[i].lock);
-	}
-	if (lz4->worker_memory != NULL) {
-		z_env_give(&lz4->store.env, lz4->worker_memory, lz4->worker_pages);
-	}
 }
 
 /* ---- entries; all with the store's lock held ------------------------------------------------- */
@@ -384,7 +317,7 @@ static int lz4_page_out(struct z_store *store, z_loc_t loc, const void *page)
 {
 	struct lz4_store *lz4 = lz4_of(store);
 	uint32_t slot = z_loc_slot(loc);
-	struct worker *worker;
+	struct lz4_worker *worker;
 	int bytes;
 	int err;
 
@@ -396,11 +329,11 @@ static int lz4_page_out(struct z_store *store, z_loc_t loc, const void *page)
 		(void)pthread_mutex_unlock(&lz4->lock);
 		return err;
 	}
-	worker = worker_lock(lz4);
+	worker = lz4_worker_lock(&lz4->workers);
 	bytes = LZ4_compress_fast_extState(worker->state, page, worker->buffer, (int)Z_PAGE_SIZE,
 					   (int)Z_POOL_MAX_BYTES, 1);
 	err = put(lz4, slot, page, worker->buffer, bytes > 0 ? (size_t)bytes : 0);
-	worker_unlock(worker);
+	lz4_worker_unlock(worker);
 	return err;
 }
 
@@ -433,7 +366,7 @@ static struct entry get(struct lz4_store *lz4, uint32_t slot, void *page, char *
 static int lz4_page_in(struct z_store *store, z_loc_t loc, void *page)
 {
 	struct lz4_store *lz4 = lz4_of(store);
-	struct worker *worker = worker_lock(lz4);
+	struct lz4_worker *worker = lz4_worker_lock(&lz4->workers);
 	struct entry entry = get(lz4, z_loc_slot(loc), page, worker->buffer);
 	int err = 0;
 
@@ -455,7 +388,7 @@ static int lz4_page_in(struct z_store *store, z_loc_t loc, void *page)
 		}
 		break;
 	}
-	worker_unlock(worker);
+	lz4_worker_unlock(worker);
 	return err;
 }
 
@@ -550,7 +483,7 @@ static void lz4_close(struct z_store *store)
 	struct lz4_store *lz4 = lz4_of(store);
 	const struct z_store_env outer = lz4->outer;
 
-	workers_close(lz4);
+	lz4_workers_close(&lz4->workers, &lz4->store.env);
 	z_pool_close(&lz4->pool);
 	z_table_close(&lz4->entries);
 	z_slots_close(&lz4->slots);
@@ -582,7 +515,7 @@ static int open_parts(struct lz4_store *lz4)
 	if (err == 0) {
 		err = z_pool_open(&lz4->pool, env);
 	}
-	return err != 0 ? err : workers_open(lz4);
+	return err != 0 ? err : lz4_workers_open(&lz4->workers, env);
 }
 
 int z_lz4_open(const struct z_store_env *env, uint64_t limit_bytes, bool keep_copies, bool own,

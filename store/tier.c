@@ -18,68 +18,18 @@
  * without it. Frames (BACKED) are touched only with the pager lock held too. Not freestanding, because
  * of the lock and of the wait for a move.
  */
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "hosted.h"
 #include "mem.h"
 #include "ram.h"
 #include "slots.h"
+#include "tier.h"
 
-#define BATCH       16U
-#define LOOKED_AT   (4U * BATCH)
 #define COPIES_DROP 8U
 #define SLOTS_LIMIT ((uint64_t)1 << 28)
-
-enum where { IN_NONE, IN_A, IN_B };
-
-/* What is known of a slot; the tier's lock. */
-struct entry {
-	z_loc_t loc;
-	uint32_t next; /* A's queue */
-	uint32_t prev;
-	uint8_t where;
-	bool queued;
-	bool busy;    /* a page operation on it is under way */
-	bool moving;  /* a batch is taking it to B */
-	bool dead;    /* freed while moving */
-	bool touched; /* read since it was last at the head */
-};
-
-struct move {
-	uint32_t slot;
-	z_loc_t from;
-	bool read; /* it came from A all right */
-};
-
-struct tier_store {
-	struct z_store store;
-	struct z_store *parts[3]; /* [I] by enum where */
-	bool keep_copies;
-	pthread_mutex_t lock;
-	pthread_cond_t moved;   /* a batch of moves has ended */
-	struct z_slots slots;   /* [P and lock] */
-	struct z_table entries; /* [lock] to grow */
-	uint32_t oldest;        /* [lock] ends of A's queue */
-	uint32_t newest;
-	uint32_t queued;
-	uint32_t dead; /* slots that are neither free nor used */
-	bool demoting; /* a batch is under way */
-	uint64_t demoted;
-	atomic_bool wants_room;   /* A was found full */
-	struct move moves[BATCH]; /* of whoever set demoting, like the next two */
-	struct z_store_io ios[BATCH];
-	unsigned char *pages; /* BATCH of them */
-};
 
 static struct tier_store *tier_of(struct z_store *store)
 {
 	return (struct tier_store *)store;
-}
-
-static struct entry *entry_of(const struct tier_store *tier, uint32_t slot)
-{
-	return z_table_at(&tier->entries, slot);
 }
 
 struct z_store *z_tier_part(struct z_store *store, int i)
@@ -87,66 +37,12 @@ struct z_store *z_tier_part(struct z_store *store, int i)
 	return tier_of(store)->parts[IN_A + i];
 }
 
-/* ---- A's queue -------------------------------------------------------------------------------- */
-
-static void queue_append(struct tier_store *tier, uint32_t slot)
-{
-	struct entry *entry = entry_of(tier, slot);
-
-	entry->next = Z_SLOT_NONE;
-	entry->prev = tier->newest;
-	entry->queued = true;
-	if (tier->newest == Z_SLOT_NONE) {
-		tier->oldest = slot;
-	} else {
-		entry_of(tier, tier->newest)->next = slot;
-	}
-	tier->newest = slot;
-	tier->queued++;
-}
-
-static void queue_remove(struct tier_store *tier, uint32_t slot)
-{
-	struct entry *entry = entry_of(tier, slot);
-
-	if (!entry->queued) {
-		return;
-	}
-	if (entry->prev == Z_SLOT_NONE) {
-		tier->oldest = entry->next;
-	} else {
-		entry_of(tier, entry->prev)->next = entry->next;
-	}
-	if (entry->next == Z_SLOT_NONE) {
-		tier->newest = entry->prev;
-	} else {
-		entry_of(tier, entry->next)->prev = entry->prev;
-	}
-	entry->queued = false;
-	tier->queued--;
-}
-
 /* ---- locations of the parts; the tier's lock held --------------------------------------------- */
-
-static bool part_get(struct tier_store *tier, enum where where, enum z_store_want want,
-		     z_loc_t *loc_out)
-{
-	struct z_store *part = tier->parts[where];
-
-	return part->ops->location_get(part, NULL, want, loc_out) == 0;
-}
-
-static void part_free(struct tier_store *tier, enum where where, z_loc_t loc)
-{
-	struct z_store *part = tier->parts[where];
-
-	part->ops->location_free(part, loc);
-}
 
 static bool entry_get(struct tier_store *tier, struct entry *entry, enum where where,
 		      enum z_store_want want)
 {
-	if (!part_get(tier, where, want, &entry->loc)) {
+	if (!tier_part_get(tier, where, want, &entry->loc)) {
 		return false;
 	}
 	entry->where = (uint8_t)where;
@@ -156,11 +52,11 @@ static bool entry_get(struct tier_store *tier, struct entry *entry, enum where w
 
 static void entry_drop(struct tier_store *tier, uint32_t slot)
 {
-	struct entry *entry = entry_of(tier, slot);
+	struct entry *entry = tier_entry(tier, slot);
 
-	queue_remove(tier, slot);
+	tier_queue_remove(tier, slot);
 	if (entry->where != IN_NONE) {
-		part_free(tier, entry->where, entry->loc);
+		tier_part_free(tier, entry->where, entry->loc);
 	}
 	entry->where = IN_NONE;
 }
@@ -177,15 +73,15 @@ static int slot_grow(void *ctx, uint32_t slot)
 	return z_table_grow(&tier->entries, slot);
 }
 
-static void slot_free(struct tier_store *tier, uint32_t slot)
+void tier_slot_free(struct tier_store *tier, uint32_t slot)
 {
 	struct entry *entry;
 
-	if (!z_slots_in_use(&tier->slots, slot) || entry_of(tier, slot)->dead) {
+	if (!z_slots_in_use(&tier->slots, slot) || tier_entry(tier, slot)->dead) {
 		(void)z_slots_put(&tier->slots, Z_SLOT_NONE);
 		return;
 	}
-	entry = entry_of(tier, slot);
+	entry = tier_entry(tier, slot);
 	if (entry->moving) {
 		entry->dead = true;
 		tier->dead++;
@@ -201,11 +97,11 @@ static bool get_in_a(struct tier_store *tier, struct entry *entry)
 	for (uint32_t i = 0; !entry_get(tier, entry, IN_A, Z_WANT_FOR_EVICT); i++) {
 		if (i == COPIES_DROP || tier->oldest == Z_SLOT_NONE ||
 		    !z_slots_is_cached(&tier->slots, tier->oldest) ||
-		    entry_of(tier, tier->oldest)->busy) {
+		    tier_entry(tier, tier->oldest)->busy) {
 			atomic_store_explicit(&tier->wants_room, true, memory_order_relaxed);
 			return false;
 		}
-		slot_free(tier, tier->oldest);
+		tier_slot_free(tier, tier->oldest);
 		tier->slots.stolen++;
 	}
 	return true;
@@ -232,7 +128,7 @@ static int tier_location_get(struct z_store *store, struct z_page_frame *pf, enu
 
 	(void)pthread_mutex_lock(&tier->lock);
 	err = z_slots_get(&tier->slots, pf, want, &slot, &again);
-	if (err == 0 && !again && !get_anywhere(tier, entry_of(tier, slot), want)) {
+	if (err == 0 && !again && !get_anywhere(tier, tier_entry(tier, slot), want)) {
 		(void)z_slots_put(&tier->slots, slot);
 		err = Z_ERR_NOSPC;
 	}
@@ -248,109 +144,7 @@ static void tier_location_free(struct z_store *store, z_loc_t loc)
 	struct tier_store *tier = tier_of(store);
 
 	(void)pthread_mutex_lock(&tier->lock);
-	slot_free(tier, z_loc_slot(loc));
-	(void)pthread_mutex_unlock(&tier->lock);
-}
-
-/* ---- demotion --------------------------------------------------------------------------------- */
-
-/* The oldest pages of A that may go, each with a location in B. Returns how many. */
-static uint32_t choose_moves(struct tier_store *tier)
-{
-	uint32_t n = 0;
-	uint32_t look = tier->queued < LOOKED_AT ? tier->queued : LOOKED_AT;
-
-	for (; look > 0 && n < BATCH; look--) {
-		uint32_t slot = tier->oldest;
-		struct entry *entry = entry_of(tier, slot);
-		bool stays = entry->busy || entry->touched || z_slots_is_cached(&tier->slots, slot);
-
-		if (!stays && !part_get(tier, IN_B, Z_WANT_FOR_EVICT, &tier->ios[n].loc)) {
-			break;
-		}
-		queue_remove(tier, slot);
-		entry->touched = false;
-		if (stays) {
-			queue_append(tier, slot);
-			continue;
-		}
-		entry->moving = true;
-		tier->moves[n] = (struct move){.slot = slot, .from = entry->loc};
-		n++;
-	}
-	return n;
-}
-
-/* Read from A, write to B; no lock held. */
-static void carry(struct tier_store *tier, uint32_t n)
-{
-	struct z_store *a = tier->parts[IN_A];
-	struct z_store *b = tier->parts[IN_B];
-
-	for (uint32_t i = 0; i < n; i++) {
-		unsigned char *page = tier->pages + i * Z_PAGE_SIZE;
-
-		tier->moves[i].read = a->ops->page_in(a, tier->moves[i].from, page) == 0;
-		if (!tier->moves[i].read) {
-			memset(page, 0, Z_PAGE_SIZE);
-		}
-		tier->ios[i].page = page;
-	}
-	if (b->ops->page_out_many != NULL) {
-		(void)b->ops->page_out_many(b, tier->ios, n);
-		return;
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		tier->ios[i].status = b->ops->page_out(b, tier->ios[i].loc, tier->ios[i].page);
-	}
-}
-
-static void end_move(struct tier_store *tier, const struct move *move, const struct z_store_io *io)
-{
-	struct entry *entry = entry_of(tier, move->slot);
-
-	entry->moving = false;
-	if (!move->read || io->status != 0) {
-		part_free(tier, IN_B, io->loc);
-		queue_append(tier, move->slot);
-	} else {
-		part_free(tier, IN_A, move->from);
-		entry->where = IN_B;
-		entry->loc = io->loc;
-		tier->demoted++;
-	}
-	if (entry->dead) {
-		entry->dead = false;
-		tier->dead--;
-		slot_free(tier, move->slot);
-	}
-}
-
-/* Make room in A if somebody missed it. No lock held. */
-static void demote(struct tier_store *tier)
-{
-	uint32_t n = 0;
-
-	if (!atomic_load_explicit(&tier->wants_room, memory_order_relaxed)) {
-		return;
-	}
-	(void)pthread_mutex_lock(&tier->lock);
-	if (!tier->demoting) {
-		atomic_store_explicit(&tier->wants_room, false, memory_order_relaxed);
-		n = choose_moves(tier);
-		tier->demoting = n != 0;
-	}
-	(void)pthread_mutex_unlock(&tier->lock);
-	if (n == 0) {
-		return;
-	}
-	carry(tier, n);
-	(void)pthread_mutex_lock(&tier->lock);
-	for (uint32_t i = 0; i < n; i++) {
-		end_move(tier, &tier->moves[i], &tier->ios[i]);
-	}
-	tier->demoting = false;
-	(void)pthread_cond_broadcast(&tier->moved);
+	tier_slot_free(tier, z_loc_slot(loc));
 	(void)pthread_mutex_unlock(&tier->lock);
 }
 
@@ -359,7 +153,7 @@ static void demote(struct tier_store *tier)
 /* The entry is ours alone from now on; the tier's lock held. */
 static struct entry *begin(struct tier_store *tier, uint32_t slot)
 {
-	struct entry *entry = entry_of(tier, slot);
+	struct entry *entry = tier_entry(tier, slot);
 
 	while (entry->moving) {
 		(void)pthread_cond_wait(&tier->moved, &tier->lock);
@@ -373,8 +167,8 @@ static void prefer_a(struct tier_store *tier, struct entry *entry)
 {
 	z_loc_t loc;
 
-	if (entry->where == IN_B && part_get(tier, IN_A, Z_WANT_FOR_EVICT, &loc)) {
-		part_free(tier, IN_B, entry->loc);
+	if (entry->where == IN_B && tier_part_get(tier, IN_A, Z_WANT_FOR_EVICT, &loc)) {
+		tier_part_free(tier, IN_B, entry->loc);
 		entry->where = IN_A;
 		entry->loc = loc;
 	}
@@ -394,9 +188,9 @@ static int write_to_b(struct tier_store *tier, struct entry *entry, const void *
 	bool ok;
 
 	(void)pthread_mutex_lock(&tier->lock);
-	ok = part_get(tier, IN_B, Z_WANT_FOR_FAULT, &loc);
+	ok = tier_part_get(tier, IN_B, Z_WANT_FOR_FAULT, &loc);
 	if (ok) {
-		part_free(tier, IN_A, entry->loc);
+		tier_part_free(tier, IN_A, entry->loc);
 		entry->where = IN_B;
 		entry->loc = loc;
 	}
@@ -411,10 +205,10 @@ static int tier_page_out(struct z_store *store, z_loc_t loc, const void *page)
 	struct entry *entry;
 	int err;
 
-	demote(tier);
+	tier_demote(tier);
 	(void)pthread_mutex_lock(&tier->lock);
 	entry = begin(tier, slot);
-	queue_remove(tier, slot);
+	tier_queue_remove(tier, slot);
 	prefer_a(tier, entry);
 	(void)pthread_mutex_unlock(&tier->lock);
 	err = write_to_part(tier, entry, page);
@@ -424,7 +218,7 @@ static int tier_page_out(struct z_store *store, z_loc_t loc, const void *page)
 	(void)pthread_mutex_lock(&tier->lock);
 	entry->busy = false;
 	if (err == 0 && entry->where == IN_A) {
-		queue_append(tier, slot);
+		tier_queue_append(tier, slot);
 	}
 	(void)pthread_mutex_unlock(&tier->lock);
 	return err;
@@ -457,8 +251,8 @@ static void tier_page_finalize(struct z_store *store, struct z_page_frame *pf, z
 
 	(void)pthread_mutex_lock(&tier->lock);
 	if (!tier->keep_copies || !z_slots_in_use(&tier->slots, slot) ||
-	    entry_of(tier, slot)->moving || !z_slots_cache(&tier->slots, slot, pf)) {
-		slot_free(tier, slot);
+	    tier_entry(tier, slot)->moving || !z_slots_cache(&tier->slots, slot, pf)) {
+		tier_slot_free(tier, slot);
 	}
 	(void)pthread_mutex_unlock(&tier->lock);
 }
@@ -493,10 +287,10 @@ static void tier_stats(struct z_store *store, struct z_store_stats *out)
 		.used_pages = z_slots_used(&tier->slots) - tier->dead,
 		.cached_pages = tier->slots.cached_count,
 		.stolen = tier->slots.stolen,
-		.ram_bytes =
-			a.ram_bytes + b.ram_bytes +
-			(head_pages() + BATCH + tier->slots.table.pages + tier->entries.pages) *
-				Z_PAGE_SIZE,
+		.ram_bytes = a.ram_bytes + b.ram_bytes +
+			     (head_pages() + TIER_BATCH + tier->slots.table.pages +
+			      tier->entries.pages) *
+				     Z_PAGE_SIZE,
 		.disk_bytes = a.disk_bytes + b.disk_bytes,
 		.stored_bytes = a.stored_bytes + b.stored_bytes,
 		.same_filled = a.same_filled + b.same_filled,
@@ -509,35 +303,17 @@ static void tier_stats(struct z_store *store, struct z_store_stats *out)
 	(void)pthread_mutex_unlock(&tier->lock);
 }
 
-/* The queue: linked both ways, only pages of A, as long as it says. */
-static int check_queue(const struct tier_store *tier)
-{
-	uint32_t n = 0;
-	uint32_t prev = Z_SLOT_NONE;
-
-	for (uint32_t slot = tier->oldest; slot != Z_SLOT_NONE; slot = entry_of(tier, slot)->next) {
-		const struct entry *entry = entry_of(tier, slot);
-
-		if (++n > tier->queued || entry->prev != prev || !entry->queued ||
-		    entry->where != IN_A || !z_slots_in_use(&tier->slots, slot)) {
-			return __LINE__;
-		}
-		prev = slot;
-	}
-	return n == tier->queued && prev == tier->newest ? 0 : __LINE__;
-}
-
 /* Every slot in use has a location, and no other slot has one. */
 static int check_entries(const struct tier_store *tier)
 {
 	for (uint32_t slot = 0; slot < tier->slots.fresh; slot++) {
 		bool used = z_slots_in_use(&tier->slots, slot);
 
-		if (used != (entry_of(tier, slot)->where != IN_NONE)) {
+		if (used != (tier_entry(tier, slot)->where != IN_NONE)) {
 			return __LINE__;
 		}
 	}
-	return check_queue(tier);
+	return tier_queue_check(tier);
 }
 
 static int tier_check(struct z_store *store)
@@ -559,7 +335,7 @@ static void close_own(struct tier_store *tier)
 {
 	const struct z_store_env env = tier->store.env;
 
-	z_env_give(&env, tier->pages, BATCH);
+	z_env_give(&env, tier->pages, TIER_BATCH);
 	z_table_close(&tier->entries);
 	z_slots_close(&tier->slots);
 	(void)pthread_cond_destroy(&tier->moved);
@@ -597,7 +373,7 @@ static int open_parts(struct tier_store *tier)
 	if (err == 0) {
 		err = z_table_open(&tier->entries, &tier->store.env, slots, sizeof(struct entry));
 	}
-	tier->pages = err == 0 ? z_env_take(&tier->store.env, BATCH) : NULL;
+	tier->pages = err == 0 ? z_env_take(&tier->store.env, TIER_BATCH) : NULL;
 	return tier->pages != NULL ? 0 : Z_ERR_NOMEM;
 }
 

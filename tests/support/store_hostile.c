@@ -327,24 +327,35 @@ static void end_page(struct store_hostile *h, enum store_hostile_op op, uintptr_
 	}
 }
 
+/*
+ * A page operation on one location is about to reach the store. false: it must not, and *err_out is
+ * what it returns; otherwise *err_out is what is planned, or 0.
+ */
+static bool enter_io(struct store_hostile *h, enum store_hostile_op op, z_loc_t loc, int *err_out)
+{
+	bool ok;
+
+	(void)pthread_mutex_lock(&h->lock);
+	*err_out = count_call(h, op);
+	begin_op(h, op, loc.v);
+	ok = begin_page(h, op, loc.v);
+	h->in_io -= ok ? 0U : 1U;
+	(void)pthread_mutex_unlock(&h->lock);
+	if (ok && h->hook != NULL) {
+		h->hook(h->hook_ctx, op, loc);
+	}
+	*err_out = ok ? *err_out : Z_ERR_IO;
+	return ok;
+}
+
 static int hostile_out(struct z_store *store, z_loc_t loc, const void *page)
 {
 	struct store_hostile *h = hostile_of(store);
 	uint64_t hash = hash_of(page);
 	int err;
-	bool ok;
 
-	(void)pthread_mutex_lock(&h->lock);
-	err = count_call(h, STORE_OUT);
-	begin_op(h, STORE_OUT, loc.v);
-	ok = begin_page(h, STORE_OUT, loc.v);
-	h->in_io -= ok ? 0U : 1U;
-	(void)pthread_mutex_unlock(&h->lock);
-	if (!ok) {
-		return Z_ERR_IO;
-	}
-	if (h->hook != NULL) {
-		h->hook(h->hook_ctx, STORE_OUT, loc);
+	if (!enter_io(h, STORE_OUT, loc, &err)) {
+		return err;
 	}
 	if (err == 0) {
 		err = h->inner->ops->page_out(h->inner, loc, page);
@@ -417,19 +428,9 @@ static int hostile_in(struct z_store *store, z_loc_t loc, void *page)
 {
 	struct store_hostile *h = hostile_of(store);
 	int err;
-	bool ok;
 
-	(void)pthread_mutex_lock(&h->lock);
-	err = count_call(h, STORE_IN);
-	begin_op(h, STORE_IN, loc.v);
-	ok = begin_page(h, STORE_IN, loc.v);
-	h->in_io -= ok ? 0U : 1U;
-	(void)pthread_mutex_unlock(&h->lock);
-	if (!ok) {
-		return Z_ERR_IO;
-	}
-	if (h->hook != NULL) {
-		h->hook(h->hook_ctx, STORE_IN, loc);
+	if (!enter_io(h, STORE_IN, loc, &err)) {
+		return err;
 	}
 	if (err == 0) {
 		err = h->inner->ops->page_in(h->inner, loc, page);
@@ -487,10 +488,7 @@ static int hostile_check(struct z_store *store)
 {
 	struct store_hostile *h = hostile_of(store);
 
-	if (store_hostile_violation(h) != NULL) {
-		return __LINE__;
-	}
-	return h->inner->ops->check(h->inner);
+	return store_hostile_violation(h) != NULL ? __LINE__ : h->inner->ops->check(h->inner);
 }
 
 static void hostile_close(struct z_store *store)
@@ -545,10 +543,8 @@ void store_hostile_fail(struct store_hostile *h, enum store_hostile_op op, uint6
 
 static uint64_t read_count(struct store_hostile *h, const uint64_t *count)
 {
-	uint64_t value;
-
 	(void)pthread_mutex_lock(&h->lock);
-	value = *count;
+	uint64_t value = *count;
 	(void)pthread_mutex_unlock(&h->lock);
 	return value;
 }
@@ -570,10 +566,8 @@ uint64_t store_hostile_live(struct store_hostile *h)
 
 const char *store_hostile_violation(struct store_hostile *h)
 {
-	bool any;
-
 	(void)pthread_mutex_lock(&h->lock);
-	any = h->violation[0] != 0;
+	bool any = h->violation[0] != 0;
 	(void)pthread_mutex_unlock(&h->lock);
 	return any ? h->violation : NULL;
 }
