@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * main.c - the zpager program: finds the subcommand; one file (or a few) each.
+ *
+ * Locks: none; one thread until a subcommand makes more.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <zpager/zpager.h>
+
+#include "cmd.h"
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+};
+
+static const struct command commands[] = {
+	{"run", cmd_run, "run an unmodified program with less memory than it needs"},
+	{"list", cmd_list, "list the stores and the eviction algorithms"},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+int cmd_fail(int status, const char *format, ...)
+{
+	va_list more;
+
+	(void)fflush(stdout);
+	(void)fputs("zpager: ", stderr);
+	va_start(more, format);
+	(void)vfprintf(stderr, format, more);
+	va_end(more);
+	(void)fputc('\n', stderr);
+	return status;
+}
+
+bool cmd_size(const char *text, uint64_t *bytes_out)
+{
+	static const char units[] = "KMGT";
+	unsigned long long value;
+	unsigned int shift = 0;
+	const char *unit;
+	char *end;
+
+	if (text[0] < '0' || text[0] > '9' || strlen(text) > 18) {
+		return false;
+	}
+	value = strtoull(text, &end, 10);
+	if (*end != '\0') {
+		unit = strchr(units, *end & ~0x20);
+		if (unit == NULL || end[1] != '\0') {
+			return false;
+		}
+		shift = 10U * (unsigned int)(unit - units + 1);
+	}
+	if (value > UINT64_MAX >> shift) {
+		return false;
+	}
+	*bytes_out = (uint64_t)value << shift;
+	return true;
+}
+
+const char *cmd_size_text(uint64_t bytes, char text[CMD_SIZE_TEXT])
+{
+	const double mebi = 1024.0 * 1024.0;
+
+	if (bytes >= UINT64_C(10) << 30) {
+		(void)snprintf(text, CMD_SIZE_TEXT, "%.1f GiB", (double)bytes / mebi / 1024.0);
+	} else {
+		(void)snprintf(text, CMD_SIZE_TEXT, "%.1f MiB", (double)bytes / mebi);
+	}
+	return text;
+}
+
+static int help(void)
+{
+	(void)puts("usage: zpager COMMAND [OPTIONS]\n");
+	for (size_t i = 0; i < COMMANDS; i++) {
+		(void)printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+	}
+	(void)puts("\nzpager COMMAND --help tells more. zpager --version tells what this kernel "
+		   "can do.");
+	return 0;
+}
+
+static int version(void)
+{
+	(void)printf("zpager %s\n%s\n", ZP_BUILD_VERSION, zpager_features());
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (getenv(ZR_ENV_PROBE) != NULL) {
+		/* The preload library has opened the pager by now, or has ended us. */
+		return 0;
+	}
+	if (argc < 2) {
+		(void)help();
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		return help();
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		return version();
+	}
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (strcmp(argv[1], commands[i].name) == 0) {
+			return commands[i].run(argc - 1, argv + 1);
+		}
+	}
+	return cmd_fail(EXIT_USAGE, "there is no command \"%s\"; zpager --help lists them",
+			argv[1]);
+}
