@@ -38,6 +38,8 @@
 /* A page is expected to shrink to a quarter: the number of pages promised (see store/README.md). */
 #define EXPECTED_RATIO 4U
 
+#define LEFT_TO_OTHERS 16U /* pages */
+
 enum kind { NOTHING, SAME, CODED, RAW };
 
 /* What is known of a slot. The fields are the store's lock's. */
@@ -96,15 +98,21 @@ static void counted_free(void *ctx, void *memory, size_t bytes)
 	lz4->outer.free(lz4->outer.ctx, memory, bytes);
 }
 
+/*
+ * Without a limit of its own the store takes what there is but for a little: as the first part of a
+ * tier it would otherwise leave nothing to the tables of the second, where its pages have to go.
+ */
 static int counted_charge(void *ctx, size_t pages)
 {
 	struct lz4_store *lz4 = ctx;
+	size_t leave = lz4->limit_pages == UINT64_MAX ? LEFT_TO_OTHERS : 0;
 	size_t before = atomic_fetch_add(&lz4->ram_pages, pages);
 
-	if (before + pages > lz4->limit_pages || z_env_charge(&lz4->outer, pages) != 0) {
+	if (before + pages > lz4->limit_pages || z_env_charge(&lz4->outer, pages + leave) != 0) {
 		atomic_fetch_sub(&lz4->ram_pages, pages);
 		return Z_ERR_NOSPC;
 	}
+	z_env_uncharge(&lz4->outer, leave);
 	return 0;
 }
 
