@@ -320,7 +320,7 @@ static int check_copy(struct z_pager *p, struct z_page_frame *pf)
 				op.dirty ? Z_ATTACH_DIRTY : Z_ATTACH_CLEAN) > 0)
 		return 24;
 	if ((info & Z_INFO_ACCESSED) != 0)
-		p->cfg.arch->touch(p->cfg.arch_ctx, op.va, Z_ACCESS_READ);
+		p->cfg.arch->touch(p->cfg.arch_ctx, op.va, z__entry(p, op.va).prot & Z_ACCESS_READ);
 	return equal ? 0 : 40;
 }
 
@@ -345,7 +345,8 @@ int z_pager_check(struct z_pager *p, enum z_check_level level, const char **what
 		bad = check_frames(p);
 	if (bad == 0 && level >= Z_CHECK_PAGES)
 		bad = check_pages(p);
-	if (bad == 0 && level >= Z_CHECK_CONTENTS && p->busy_count == 0)
+	if (bad == 0 && level >= Z_CHECK_CONTENTS && p->busy_count == 0 &&
+	    (p->cfg.store->caps & Z_STORE_KEEPS_COPY) != 0)
 		bad = check_contents(p);
 	z__unlock(p);
 	if (what_out != NULL)

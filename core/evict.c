@@ -25,7 +25,7 @@
 
 struct batch {
 	struct z_page_op ops[Z_BATCH_MAX];
-	bool write[Z_BATCH_MAX];
+	bool write[Z_BATCH_MAX]; /* until detach: there is no clean copy */
 	uint32_t n;
 };
 
@@ -81,6 +81,9 @@ static int take(struct z_pager *p, struct batch *b, struct z_page_frame *pf, enu
 		p->stats.eviction_clean++;
 	z__candidate_remove_locked(p, pf, Z_REMOVE_EVICT);
 	z__frame_move(p, pf, Z_FRAME_LEAVING);
+	/* From here on the copy is no cached one: nobody's next location_get may steal it. */
+	b->write[b->n] = !z_page_frame_is_backed(pf);
+	z_page_frame_backed_clear(pf);
 	b->n++;
 	return Z_OK;
 }
@@ -92,7 +95,6 @@ static void undo(struct z_pager *p, struct z_page_op *op, bool detached, int err
 	struct z_page_frame *pf = frame_of(p, op);
 
 	p->cfg.store->ops->location_free(p->cfg.store, op->loc);
-	z_page_frame_backed_clear(pf);
 	if (detached) {
 		size_t failed = p->cfg.arch->attach(p->cfg.arch_ctx, op, 1, Z_ATTACH_DIRTY);
 
@@ -135,7 +137,7 @@ static int detach(struct z_pager *p, struct batch *b)
 	if (p->cfg.arch->detach(p->cfg.arch_ctx, b->ops, b->n) > 0)
 		err = undo_failed(p, b, false);
 	for (uint32_t i = 0; i < b->n; i++)
-		b->write[i] = b->ops[i].dirty || !z_page_frame_is_backed(frame_of(p, &b->ops[i]));
+		b->write[i] = b->write[i] || b->ops[i].dirty;
 	return err;
 }
 

@@ -58,7 +58,7 @@ static struct z_pager_config complete(const struct z_pager_config *config)
 	c.vm_base = (uintptr_t)CONFIG_KERNEL_VM_BASE;
 	c.vm_pages = ((size_t)CONFIG_KERNEL_VM_SIZE - Z_VM_RESERVED) / Z_PAGE_SIZE;
 	c.free_count = &z_free_page_count;
-	c.unlock_for_io = ALLOW_IRQ;
+	c.unlock_for_io = c.unlock_for_io && ALLOW_IRQ;
 	if (c.eviction == NULL)
 		c.eviction = EVICTION_CHOSEN;
 	return c;

@@ -8,9 +8,9 @@
  * when the mapping is gone. A frame that is not in the database counts as no answer.
  *
  * The store moves pages through Z_SCRATCH_PAGE, where the port's scratch has to map them: any other
- * address is refused. It says nothing of its size and its use: used_pages counts the locations
- * that it gave and that are not clean copies, which is what the core's own check wants, and the
- * capacity is what the window can hold.
+ * address is refused, so the core's walker cannot look at clean copies either. It says nothing of
+ * its size and its use: used_pages counts the locations that it gave and that are not clean
+ * copies, which is what the core's own check wants, and the capacity is what the window can hold.
  *
  * In a file of its own, so that only who uses it has to have the specified functions.
  * Locks: as said in eviction.h and store.h; the count is guarded by the pager lock.
@@ -135,6 +135,12 @@ static void stats(struct z_store *store, struct z_store_stats *out)
 	};
 }
 
+/* More were given back than were given? What else there is to check, the store's owner knows. */
+static int check(struct z_store *store)
+{
+	return self(store)->given > UINT64_MAX / 2 ? __LINE__ : 0;
+}
+
 static void close_store(struct z_store *store)
 {
 	self(store)->given = 0;
@@ -148,6 +154,7 @@ static const struct z_store_ops store_ops = {
 	.page_in = page_in,
 	.page_finalize = page_finalize,
 	.stats = stats,
+	.check = check,
 	.close = close_store,
 };
 
