@@ -225,8 +225,9 @@ struct z_store;
  * z_kernel_pager_init - make the kernel's pager. POST_KERNEL; until it has returned 0 every fault is
  * refused.
  *   config: what only the port knows. Taken from it: arch, env, batch, low_water, ghosts, events,
- *   max_regions, frames_per_bank, commit, image. Filled in here: frames (z_page_frames), RAM and
- *   window (Kconfig; the window ends before Z_SCRATCH_PAGE), free_count, unlock_for_io (ALLOW_IRQ).
+ *   max_regions, frames_per_bank, commit, image, unlock_for_io (never without ALLOW_IRQ). Filled in
+ *   here: frames (z_page_frames), RAM and window (Kconfig; the window ends before Z_SCRATCH_PAGE),
+ *   free_count.
  *   eviction: NULL for the Kconfig choice. store: NULL for BACKING_STORE_CUSTOM, else opened by
  *   the port. z_page_frames: holes RESERVED, image pages MAPPED, before the call.
  *   memory: zeroed, z_kernel_pager_bytes(config) bytes, aligned to 64.
