@@ -412,7 +412,7 @@ static void lz4_page_finalize(struct z_store *store, struct z_page_frame *pf, z_
 	(void)pthread_mutex_lock(&lz4->lock);
 	entry_redeem(lz4, entry_of(lz4, slot));
 	(void)pthread_mutex_unlock(&lz4->lock);
-	if (lz4->slots.cached_count > COPIES_LEAST + z_slots_used(&lz4->slots) / COPIES_SHARE) {
+	while (lz4->slots.cached_count > COPIES_LEAST + z_slots_used(&lz4->slots) / COPIES_SHARE) {
 		(void)z_slots_steal(&lz4->slots);
 	}
 }
