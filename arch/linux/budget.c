@@ -5,15 +5,13 @@
  *
  * Theory. The metadata of n frames grows with n, so n is found by lowering it until all fits. Frames
  * lent to the store are the core's charge; the page table (8 bytes for each page that is mapped) is
- * charged the same way, in whole pages, when memory is mapped. The store is held to a share of the
- * budget, so that something is left to work with: half if it has a second store behind it, three
- * quarters if not.
+ * charged the same way, in whole pages, when memory is mapped. The store is held to three quarters
+ * of the budget, so that something is left to work with.
  *
  * Locks: none; atomics. What a store charges while it is being opened is noted, and charged to the
  * pager as soon as that exists.
  */
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "instance.h"
@@ -128,9 +126,8 @@ static void free_pages(void *ctx, void *memory, size_t bytes)
 void zl_budget_env(struct zpager *z, struct z_store_env *env)
 {
 	uint64_t pages = z->budget.open_bytes / Z_PAGE_SIZE;
-	bool tier = strncmp(z->store_uri, "tier:", 5) == 0;
 
-	z->budget.store_limit = (uint32_t)(tier ? pages / 2 : pages / 4 * 3);
+	z->budget.store_limit = (uint32_t)(pages / 4 * 3);
 	*env = (struct z_store_env){.ctx = z,
 				    .alloc = alloc_pages,
 				    .free = free_pages,
@@ -198,16 +195,21 @@ int zl_budget_set(struct zpager *z, uint64_t ram_bytes)
 	}
 	uint64_t frames = (ram_bytes - b->fixed_bytes) / Z_PAGE_SIZE;
 	frames = frames < b->nframes ? frames : b->nframes;
+	uint32_t old = atomic_exchange(&b->put_aside, b->nframes - (uint32_t)frames);
+	note_in_service(z);
 	int error = z_pager_set_frames(z->pager, (uint32_t)frames);
 	if (error == Z_ERR_INVAL) {
+		atomic_store(&b->put_aside, old);
+		note_in_service(z);
 		return zl_fail(z, error,
 			       "a budget of %llu KiB is too small: the store holds %llu KiB of it",
 			       (unsigned long long)(ram_bytes >> 10),
 			       (unsigned long long)b->store * Z_PAGE_SIZE >> 10);
 	}
 	b->ram_bytes = ram_bytes;
-	atomic_store(&b->put_aside, b->nframes - (uint32_t)frames);
-	note_in_service(z);
+	z_key_t key = zl_env_ops.lock(&z->port.env);
+	zl_move_trim(&z->port, z->frames);
+	zl_env_ops.unlock(&z->port.env, key);
 	if (error != 0) {
 		return zl_fail(z, error, "the budget was lowered, but not all of it was freed: %s",
 			       z_strerror(error));

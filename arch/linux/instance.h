@@ -65,15 +65,15 @@ struct zpager {
 	struct zl_budget budget;
 	struct zl_gate gate;
 	struct zl_monitor monitor;
-	bool *alive;                 /* [I] its page is wiped in a forked child */
-	bool sigbus;                 /* [I] fault mode signal */
-	bool user_only;              /* [I] */
-	bool inherit;                /* [I] */
-	int fork_pipe[2];            /* [P] between prepare and parent/child */
-	sigset_t fork_signals;       /* of the forking thread, meanwhile */
-	const char *eviction;        /* [I] */
-	const char *mechanism;       /* [I] */
-	char store_uri[ZL_TEXT_MAX]; /* [I] */
+	bool *alive;           /* [I] its page is wiped in a forked child */
+	bool sigbus;           /* [I] fault mode signal */
+	bool user_only;        /* [I] */
+	bool inherit;          /* [I] */
+	int fork_pipe[2];      /* [P] between prepare and parent/child */
+	sigset_t fork_signals; /* of the forking thread, meanwhile */
+	const char *eviction;  /* [I] */
+	const char *mechanism; /* [I] */
+	char store_uri[4096];  /* [I] */
 	pthread_mutex_t error_lock;
 	char error[ZL_TEXT_MAX]; /* [E] */
 };

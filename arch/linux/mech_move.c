@@ -5,8 +5,11 @@
  *
  * Theory. Taking a page out is atomic, whoever writes to it, and a page that a device is writing to
  * is refused (EBUSY) instead of lost. A frame is filled and saved at its own place in the pool, so
- * there is no staging and no limit on scratch but a formal one. The price: no page arrives
- * write-protected, so every page counts as dirty, and each single move is a shoot-down.
+ * there is no limit on scratch but a formal one. The price is a shoot-down for each single move.
+ *
+ * A moved page cannot arrive write-protected, and to protect it afterwards would be too late. So a
+ * page that counts as just read is copied in, protected, and its place in the pool is surplus: one
+ * call drops the RAM of a batch of them. Only a page that counts as written is moved in.
  *
  * The pool is registered for write protection only (a destination has to be registered): so its
  * absent pages are the kernel's business, which gives a zero page at the first write. A frame keeps
@@ -16,17 +19,18 @@
  *
  * Answers of UFFDIO_MOVE: EBUSY pinned, or shared with a forked child: the page stays, Z_ERR_BUSY.
  * EAGAIN, also with a partial count: goes on where it stopped (zl_uffd_move). EEXIST: the place is
- * taken: going in, something that is not the page, dropped once and tried again; going out, a frame
- * that has RAM although its page is in the window: cannot be, but is answered the same way. ENOENT:
+ * taken: going in, something that is not the page, dropped once and tried again; going out, a place
+ * that has RAM although its page is in the window: surplus, dropped and tried again. ENOENT:
  * the program dropped the page behind our back (MADV_DONTNEED): it becomes a page of zeros.
- * EINVAL: other permissions, or mlock: going in, the page is copied; going out, it stays, BUSY.
+ * EINVAL: other permissions than the pool's, or mlock: the page is copied.
  *
  * Locks: as arch.h says; the bitmap is written under the lock and by scratch(), hence atomic.
- * Limits: no forked child may share the pages (fork.c refuses); read-only pages cannot leave.
+ * Limits: no forked child may share the pages (choose_mechanism() refuses).
  */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "port.h"
 
@@ -43,7 +47,8 @@ int zl_move_open(struct zl_port *port)
 	atomic_store_explicit(&port->in_service, port->nframes, memory_order_relaxed);
 	port->pool = zl_pages_alloc(port->nframes * Z_PAGE_SIZE);
 	port->pool_touched = zl_pages_alloc(zl_move_bitmap_bytes(port->nframes));
-	if (port->pool == NULL || port->pool_touched == NULL) {
+	port->surplus = zl_pages_alloc(zl_move_bitmap_bytes(port->nframes));
+	if (port->pool == NULL || port->pool_touched == NULL || port->surplus == NULL) {
 		return Z_ERR_NOMEM;
 	}
 	return madvise(port->pool, port->nframes * Z_PAGE_SIZE, MADV_DONTFORK) == 0 ? 0
@@ -98,55 +103,89 @@ static void move_scratch_done(void *ctx, uintptr_t va, z_phys_t phys, void *mapp
 	(void)use;
 }
 
-/* Where the window is not writable, or locked, a page cannot move in: it is copied. */
-static int copy_in(struct zl_port *port, const struct z_page_op *op)
-{
-	uintptr_t frame = pool_page(port, op->phys);
+/* ---- coming in ----------------------------------------------------------------------------- */
 
-	if (zl_uffd_copy(port->uffd, op->va, (const void *)frame, false) != 0) {
-		return Z_ERR_NOMEM;
-	}
-	(void)madvise((void *)frame, Z_PAGE_SIZE, MADV_DONTNEED);
-	return 0;
+/* Was the frame's place in the pool surplus? It is not any more. */
+static bool take_surplus(struct zl_port *port, z_phys_t phys)
+{
+	uintptr_t i = phys.v / Z_PAGE_SIZE;
+	uint64_t bit = UINT64_C(1) << (i % 64);
+	bool was = (port->surplus[i / 64] & bit) != 0;
+
+	port->surplus[i / 64] &= ~bit;
+	return was;
 }
 
-static int move_in(struct zl_port *port, const struct z_page_op *op)
+static void drop_surplus(struct zl_port *port)
 {
-	size_t moved;
-	int error =
-		zl_uffd_move(port->uffd, op->va, pool_page(port, op->phys), Z_PAGE_SIZE, &moved);
+	struct zl_drop drop = {.n = 0};
+
+	for (uint32_t i = 0; i < port->nsurplus; i++) {
+		if (take_surplus(port, port->surplus_list[i])) {
+			zl_drop_add(port, &drop, pool_page(port, port->surplus_list[i]));
+		}
+	}
+	zl_drop_now(port, &drop);
+	port->nsurplus = 0;
+}
+
+static void add_surplus(struct zl_port *port, z_phys_t phys)
+{
+	uintptr_t i = phys.v / Z_PAGE_SIZE;
+
+	port->surplus[i / 64] |= UINT64_C(1) << (i % 64);
+	port->surplus_list[port->nsurplus++] = phys;
+	if (port->nsurplus >= zl_port_slots(port->nframes)) {
+		drop_surplus(port);
+	}
+}
+
+/* A frame that is to be filled: what lies in its place is overwritten, not dropped. */
+static void move_hold(void *ctx, uintptr_t va, z_phys_t phys)
+{
+	(void)take_surplus(ctx, phys);
+	zl_op_hold(ctx, va, phys);
+}
+
+static int copy_in(struct zl_port *port, const struct z_page_op *op, bool protect)
+{
+	const void *frame = (const void *)pool_page(port, op->phys);
+	int error = zl_uffd_copy(port->uffd, op->va, frame, protect);
 
 	if (error == -EEXIST) {
 		(void)madvise((void *)op->va, Z_PAGE_SIZE, MADV_DONTNEED);
-		error = zl_uffd_move(port->uffd, op->va, pool_page(port, op->phys), Z_PAGE_SIZE,
-				     &moved);
+		error = zl_uffd_copy(port->uffd, op->va, frame, protect);
 	}
-	switch (error) {
-	case 0:
+	if (error != 0) {
+		return error == -EAGAIN ? Z_ERR_AGAIN : Z_ERR_NOMEM;
+	}
+	add_surplus(port, op->phys);
+	return 0;
+}
+
+/* Where the window is not writable, or locked, a page cannot move in: it is copied. */
+static int move_in(struct zl_port *port, const struct z_page_op *op)
+{
+	size_t moved;
+
+	if (zl_uffd_move(port->uffd, op->va, pool_page(port, op->phys), Z_PAGE_SIZE, &moved) == 0) {
 		return 0;
-	case -EINVAL:
-		return copy_in(port, op);
-	case -EBUSY:
-		return Z_ERR_BUSY;
-	case -EAGAIN:
-		return Z_ERR_AGAIN;
-	default:
-		return Z_ERR_NOMEM;
 	}
+	return copy_in(port, op, false);
 }
 
 static size_t move_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as)
 {
 	struct zl_port *port = ctx;
+	bool clean = as == Z_ATTACH_CLEAN;
+	uint64_t bits = ZL_PT_PRESENT | (clean ? ZL_PT_WP : ZL_PT_DIRTY);
 	size_t failed = 0;
 
-	(void)as;
 	for (size_t i = 0; i < n; i++) {
 		uint64_t *e = zl_pt_at(port, ops[i].va);
-		ops[i].status = move_in(port, &ops[i]);
+		ops[i].status = clean ? copy_in(port, &ops[i], true) : move_in(port, &ops[i]);
 		if (ops[i].status == 0) {
-			*e = zl_pt_make(Z_ENTRY_IN, *e, ops[i].phys.v) | ZL_PT_PRESENT |
-			     ZL_PT_DIRTY;
+			*e = zl_pt_make(Z_ENTRY_IN, *e, ops[i].phys.v) | bits;
 		} else {
 			failed++;
 		}
@@ -154,10 +193,29 @@ static size_t move_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_att
 	return failed;
 }
 
+/* ---- going out ----------------------------------------------------------------------------- */
+
 /* The program dropped the page itself: zeros in the frame are what it would have found. */
 static int put_zeros(struct zl_port *port, z_phys_t phys)
 {
 	memset((void *)pool_page(port, phys), 0, Z_PAGE_SIZE);
+	return 0;
+}
+
+/* What may not be written, or is locked, cannot move: it is protected, copied and dropped. */
+static int copy_out(struct zl_port *port, uintptr_t va, z_phys_t phys)
+{
+	void *frame = (void *)pool_page(port, phys);
+
+	if (port->mem_fd < 0 || zl_uffd_protect(port->uffd, va, Z_PAGE_SIZE, true) != 0) {
+		return Z_ERR_BUSY;
+	}
+	(void)take_surplus(port, phys);
+	if (pread(port->mem_fd, frame, Z_PAGE_SIZE, (off_t)va) != (ssize_t)Z_PAGE_SIZE ||
+	    madvise((void *)va, Z_PAGE_SIZE, MADV_DONTNEED) != 0) {
+		*zl_pt_at(port, va) |= ZL_PT_WP;
+		return Z_ERR_BUSY;
+	}
 	return 0;
 }
 
@@ -168,11 +226,15 @@ static int move_out(struct zl_port *port, uintptr_t va, z_phys_t phys)
 	int error = zl_uffd_move(port->uffd, frame, va, Z_PAGE_SIZE, &moved);
 
 	if (error == -EEXIST) {
+		(void)take_surplus(port, phys);
 		(void)madvise((void *)frame, Z_PAGE_SIZE, MADV_DONTNEED);
 		error = zl_uffd_move(port->uffd, frame, va, Z_PAGE_SIZE, &moved);
 	}
 	if (error == -ENOENT) {
 		return put_zeros(port, phys);
+	}
+	if (error == -EINVAL) {
+		return copy_out(port, va, phys);
 	}
 	return error == 0 ? 0 : Z_ERR_BUSY;
 }
@@ -211,7 +273,7 @@ static size_t detach_batch(struct zl_port *port, struct z_page_op *ops, size_t n
 				failed++;
 				continue;
 			}
-			op->dirty = true;
+			op->dirty = (*e & ZL_PT_DIRTY) != 0;
 			*e = zl_pt_make(Z_ENTRY_HELD, *e, op->phys.v);
 		}
 	}
@@ -265,6 +327,19 @@ static void move_release(void *ctx, struct z_page_op *ops, size_t n)
 	zl_drop_now(port, &drop);
 }
 
+void zl_move_trim(struct zl_port *port, const struct z_page_frame *frames)
+{
+	struct zl_drop drop = {.n = 0};
+
+	for (uint32_t i = 0; i < port->nframes && port->pool != NULL; i++) {
+		z_phys_t phys = z_phys(i * Z_PAGE_SIZE);
+		if (z_page_frame_is_reserved(&frames[i]) && mark(port, phys, false)) {
+			zl_drop_add(port, &drop, pool_page(port, phys));
+		}
+	}
+	zl_drop_now(port, &drop);
+}
+
 const struct z_arch_ops zl_move_ops = {
 	.name = "linux-move",
 	.caps = Z_ARCH_DIRECT_SAVE,
@@ -274,7 +349,7 @@ const struct z_arch_ops zl_move_ops = {
 	.protect = zl_op_protect,
 	.entry = zl_op_entry,
 	.info = zl_op_info,
-	.hold = zl_op_hold,
+	.hold = move_hold,
 	.attach = move_attach,
 	.detach = move_detach,
 	.release = move_release,

@@ -20,6 +20,7 @@
 #define WINDOW_LEAST   (UINT64_C(16) << 20)
 #define STORE_DEFAULT  "tier:lz4:,file:"
 #define REGIONS_MAX    32768U
+#define SIZE_ROOM      32 /* what give_tier_a_size() may add */
 #define EVENTS         256U
 
 struct text {
@@ -88,15 +89,32 @@ static int choose_mechanism(struct zpager *z, const struct zpager_options *o, st
 	return 0;
 }
 
+/*
+ * A compressed first tier without a size would take all that the store may have, and leave nothing
+ * for the tables of the second, so that neither could take a page: it gets half of the budget.
+ */
+static void give_tier_a_size(struct zpager *z, const char *uri)
+{
+	static const char head[] = "tier:lz4:";
+	size_t n = sizeof(head) - 1;
+
+	if (strncmp(uri, head, n) != 0 || uri[n] != ',') {
+		return;
+	}
+	(void)snprintf(z->store_uri, sizeof(z->store_uri), "%ssize=%lluK%s", head,
+		       (unsigned long long)(z->budget.open_bytes / 2 >> 10), uri + n);
+}
+
 static int choose_store(struct zpager *z, const struct zpager_options *o, struct text *text)
 {
 	const char *uri = or_default(o->store, STORE_DEFAULT);
 
-	if (strlen(uri) >= sizeof(z->store_uri)) {
+	if (strlen(uri) + SIZE_ROOM >= sizeof(z->store_uri)) {
 		return say(text, Z_ERR_INVAL, "the store's name is longer than %zu characters",
-			   sizeof(z->store_uri) - 1);
+			   sizeof(z->store_uri) - SIZE_ROOM - 1);
 	}
 	strcpy(z->store_uri, uri);
+	give_tier_a_size(z, uri);
 	return 0;
 }
 

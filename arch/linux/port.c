@@ -177,6 +177,7 @@ void zl_port_close(struct zl_port *port)
 	unmap_pages(port->slots, port->nslots * Z_PAGE_SIZE);
 	unmap_pages(port->pool, port->nframes * Z_PAGE_SIZE);
 	unmap_pages(port->pool_touched, zl_move_bitmap_bytes(port->nframes));
+	unmap_pages(port->surplus, zl_move_bitmap_bytes(port->nframes));
 	unmap_pages(port->pt, port->pages * sizeof(uint64_t));
 	unmap_pages((void *)port->base, port->pages * Z_PAGE_SIZE);
 	close_fd(port->uffd);
@@ -216,8 +217,8 @@ uint32_t zl_port_slots(uint32_t nframes)
 
 size_t zl_port_fixed_bytes(const char *mechanism, uint32_t nframes)
 {
-	if (strcmp(mechanism, "move") == 0) {
-		return zl_move_bitmap_bytes(nframes);
-	}
-	return zl_port_slots(nframes) * Z_PAGE_SIZE;
+	size_t staging = zl_port_slots(nframes) * Z_PAGE_SIZE;
+
+	return strcmp(mechanism, "move") == 0 ? staging + 2 * zl_move_bitmap_bytes(nframes)
+					      : staging;
 }

@@ -18,6 +18,8 @@
 #include <stdatomic.h>
 #include <sys/uio.h>
 
+#include <zpager/page_frame.h>
+
 #include "env.h"
 #include "probe.h"
 #include "pt.h"
@@ -47,6 +49,9 @@ struct zl_port {
 	uint64_t *pool_touched;      /* [A] bit a frame: the frame has RAM, wherever it is */
 	_Atomic uint32_t touched;    /* [A] how many bits are set */
 	_Atomic uint32_t in_service; /* [A] how many frames may have RAM */
+	uint64_t *surplus; /* [P] bit a frame: its pool page is not the page, but a copy */
+	z_phys_t surplus_list[ZL_SLOTS_MAX]; /* [P] */
+	uint32_t nsurplus;                   /* [P] how many were made since they were dropped */
 };
 
 /* What to make a port of. */
@@ -120,6 +125,9 @@ uint32_t zl_port_slots(uint32_t nframes);
 /* zl_move_open - the pool. 0 | Z_ERR_NOMEM. zl_move_bitmap_bytes - metadata of n frames. */
 int zl_move_open(struct zl_port *port);
 size_t zl_move_bitmap_bytes(uint32_t nframes);
+
+/* zl_move_trim - give back the RAM of frames out of service; looks at all. Pager lock held. */
+void zl_move_trim(struct zl_port *port, const struct z_page_frame *frames);
 
 /* ---- window.c ----------------------------------------------------------------------------- */
 

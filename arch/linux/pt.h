@@ -12,8 +12,8 @@
  *   HELD           0         absent: being filled
  *   HELD           1         present and write-protected: being written out
  *
- *   63      52 51                 12  11   10      9         8   7      6..3   2..0
- *   | 0       | frame or location  |  0 | PRESENT | ACCESSED | WP | DIRTY | prot | kind |
+ *   63                            12  11   10      9         8   7      6..3   2..0
+ *   |      frame or location       |  0 | PRESENT | ACCESSED | WP | DIRTY | prot | kind |
  *
  * The mechanism "move" has PRESENT mean the same; its HELD page is always absent from the window.
  *
@@ -32,7 +32,7 @@
 #define ZL_PT_WP         (UINT64_C(1) << 8)
 #define ZL_PT_ACCESSED   (UINT64_C(1) << 9)
 #define ZL_PT_PRESENT    (UINT64_C(1) << 10)
-#define ZL_PT_NUMBER     (((UINT64_C(1) << 40) - 1) << 12)
+#define ZL_PT_NUMBER     (~UINT64_C(0) << 12)
 
 _Static_assert(Z_ENTRY_HELD <= ZL_PT_KIND, "a kind has three bits");
 _Static_assert(Z_PAGE_SIZE == 4096,

@@ -141,18 +141,23 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 	errno = saved;
 }
 
+static bool is_ours(const struct sigaction *action)
+{
+	return (action->sa_flags & SA_SIGINFO) != 0 && action->sa_sigaction == on_sigbus;
+}
+
 static int install(void)
 {
 	struct sigaction action = {.sa_sigaction = on_sigbus,
 				   .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
 	struct sigaction old;
 
-	if (installed) {
-		return 0;
-	}
 	sigfillset(&action.sa_mask);
 	if (sigaction(SIGBUS, NULL, &old) != 0) {
 		return Z_ERR_PERM;
+	}
+	if (is_ours(&old)) {
+		return 0;
 	}
 	write_before(&old);
 	if (sigaction(SIGBUS, &action, NULL) != 0) {
@@ -166,8 +171,7 @@ static void remove_handler(void)
 {
 	struct sigaction now;
 
-	if (sigaction(SIGBUS, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
-	    now.sa_sigaction == on_sigbus) {
+	if (sigaction(SIGBUS, NULL, &now) == 0 && is_ours(&now)) {
 		sigaction(SIGBUS, &before, NULL);
 		installed = false;
 	}
