@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * unit_store_tier.c - what is particular to a store made of two: which pages go down, when, and what
+ * happens when a part fails. Both parts lie in hostile stores, which also see to it that the tier
+ * keeps the contract that it is itself bound to offer.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../store/hosted.h"
+#include "store_fixture.h"
+
+#define A_PAGES 20U
+#define B_PAGES 60U
+
+struct fixture {
+	struct store_budget budget;
+	struct z_store_env env;
+	struct z_store *store;
+	struct store_hostile *a;
+	struct store_hostile *b;
+	z_loc_t locs[A_PAGES + B_PAGES + 1];
+	struct z_page_frame frame;
+	unsigned char *page;
+	unsigned char *other;
+};
+
+static int get(struct fixture *f, size_t i, enum z_store_want want)
+{
+	return f->store->ops->location_get(f->store, NULL, want, &f->locs[i]);
+}
+
+static int out(struct fixture *f, size_t i)
+{
+	store_page_fill(f->page, PAGE_RANDOM, i);
+	return f->store->ops->page_out(f->store, f->locs[i], f->page);
+}
+
+static void put(struct fixture *f, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++) {
+		assert_int_equal(get(f, i, Z_WANT_FOR_EVICT), 0);
+		assert_int_equal(out(f, i), 0);
+	}
+}
+
+static int in(struct fixture *f, size_t i)
+{
+	int err = f->store->ops->page_in(f->store, f->locs[i], f->page);
+
+	if (err == 0) {
+		store_page_fill(f->other, PAGE_RANDOM, i);
+		assert_memory_equal(f->page, f->other, Z_PAGE_SIZE);
+	}
+	return err;
+}
+
+/* Is page i in A? By asking for it. */
+static bool in_a(struct fixture *f, size_t i)
+{
+	uint64_t before = store_hostile_calls(f->a, STORE_IN);
+
+	assert_int_equal(in(f, i), 0);
+	return store_hostile_calls(f->a, STORE_IN) != before;
+}
+
+static struct z_store_stats stats(struct fixture *f)
+{
+	struct z_store_stats s;
+
+	f->store->ops->stats(f->store, &s);
+	return s;
+}
+
+static void check(struct fixture *f)
+{
+	assert_int_equal(f->store->ops->check(f->store), 0);
+	assert_null(store_hostile_violation(f->a));
+	assert_null(store_hostile_violation(f->b));
+	assert_int_equal(stats(f).used_pages, store_hostile_live(f->a) + store_hostile_live(f->b));
+}
+
+static void test_first_a_then_the_oldest_go_down(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, 0, A_PAGES - 1);
+	assert_int_equal(store_hostile_calls(f->b, STORE_OUT), 0);
+	put(f, A_PAGES - 1, A_PAGES);
+	/* One batch of 16, written in one go; the new page is in A. */
+	assert_int_equal(stats(f).demoted, 16);
+	for (size_t i = 0; i < A_PAGES; i++) {
+		assert_int_equal(in_a(f, i), i >= 16);
+	}
+	check(f);
+}
+
+static void test_a_page_that_was_read_stays(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, 0, A_PAGES - 1);
+	assert_int_equal(in(f, 0), 0);
+	assert_int_equal(in(f, 5), 0);
+	put(f, A_PAGES - 1, A_PAGES);
+	for (size_t i = 0; i < A_PAGES; i++) {
+		assert_int_equal(in_a(f, i), i == 0 || i == 5 || i >= 18);
+	}
+	check(f);
+}
+
+static void test_full_is_found_out_in_location_get(void **state)
+{
+	struct fixture *f = *state;
+	size_t n = 0;
+	z_loc_t loc = {77};
+
+	while (get(f, n, Z_WANT_FOR_EVICT) == 0) {
+		assert_int_equal(out(f, n), 0);
+		n++;
+	}
+	assert_int_equal(n, A_PAGES + B_PAGES - 2);
+	for (; get(f, n, Z_WANT_FOR_FAULT) == 0; n++) {
+		assert_int_equal(out(f, n), 0);
+	}
+	assert_int_equal(n, A_PAGES + B_PAGES);
+	assert_int_equal(f->store->ops->location_get(f->store, NULL, Z_WANT_FOR_FAULT, &loc),
+			 Z_ERR_NOSPC);
+	assert_int_equal(loc.v, 77);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(in(f, i), 0);
+	}
+	check(f);
+}
+
+/* All locations first, then all pages: what was promised is there. */
+static void test_promises_hold(void **state)
+{
+	struct fixture *f = *state;
+	size_t n = 0;
+
+	while (get(f, n, Z_WANT_FOR_FAULT) == 0) {
+		n++;
+	}
+	assert_int_equal(n, A_PAGES + B_PAGES);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(out(f, i), 0);
+	}
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(in(f, i), 0);
+	}
+	check(f);
+}
+
+static void test_a_does_not_take_it(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(get(f, 0, Z_WANT_FOR_EVICT), 0);
+	store_hostile_fail(f->a, STORE_OUT, 1, 1, Z_ERR_IO);
+	assert_int_equal(out(f, 0), 0);
+	assert_false(in_a(f, 0));
+	check(f);
+	assert_int_equal(get(f, 1, Z_WANT_FOR_EVICT), 0);
+	store_hostile_fail(f->a, STORE_OUT, 1, 1, Z_ERR_IO);
+	store_hostile_fail(f->b, STORE_OUT, 1, 1, Z_ERR_NOSPC);
+	assert_int_equal(out(f, 1), Z_ERR_NOSPC);
+	check(f);
+	assert_int_equal(out(f, 1), 0);
+	assert_int_equal(in(f, 1), 0);
+	assert_int_equal(get(f, 2, Z_WANT_FOR_EVICT), 0);
+	store_hostile_fail(f->a, STORE_OUT, 1, 1, Z_ERR_IO);
+	store_hostile_fail(f->b, STORE_GET, 1, 1, Z_ERR_NOSPC);
+	assert_int_equal(out(f, 2), Z_ERR_IO);
+	f->store->ops->location_free(f->store, f->locs[2]);
+	check(f);
+}
+
+static void test_b_fails_while_pages_go_down(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, 0, A_PAGES - 1);
+	store_hostile_fail(f->b, STORE_OUT, 3, 4, Z_ERR_IO);
+	put(f, A_PAGES - 1, A_PAGES);
+	assert_int_equal(stats(f).demoted, 12);
+	for (size_t i = 0; i < A_PAGES; i++) {
+		assert_int_equal(in(f, i), 0);
+	}
+	check(f);
+	store_hostile_fail(f->b, STORE_OUT, 1, 1000, Z_ERR_IO);
+	for (size_t i = A_PAGES; i < A_PAGES + 11; i++) {
+		assert_int_equal(get(f, i, Z_WANT_FOR_EVICT), 0);
+		assert_int_equal(out(f, i), 0);
+	}
+	/* A is full of pages that cannot go: the next one fails, and nothing is lost. */
+	assert_int_equal(get(f, A_PAGES + 11, Z_WANT_FOR_EVICT), 0);
+	assert_int_equal(out(f, A_PAGES + 11), Z_ERR_IO);
+	store_hostile_fail(f->b, STORE_OUT, 0, 0, 0);
+	assert_int_equal(out(f, A_PAGES + 11), 0);
+	for (size_t i = 0; i < A_PAGES + 12; i++) {
+		assert_int_equal(in(f, i), 0);
+	}
+	check(f);
+}
+
+static void test_a_fails_while_pages_go_down(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, 0, A_PAGES - 1);
+	store_hostile_fail(f->a, STORE_IN, 2, 3, Z_ERR_CORRUPT);
+	put(f, A_PAGES - 1, A_PAGES);
+	assert_int_equal(stats(f).demoted, 13);
+	for (size_t i = 0; i < A_PAGES; i++) {
+		assert_int_equal(in_a(f, i), (i >= 1 && i < 4) || i >= 16);
+	}
+	check(f);
+}
+
+/* Called while the batch is on its way: the oldest page is freed, as an unmap would do it. */
+static void free_the_oldest(void *ctx, enum store_hostile_op op, z_loc_t loc)
+{
+	struct fixture *f = ctx;
+
+	(void)loc;
+	assert_int_equal(op, STORE_OUT);
+	store_hostile_hook(f->b, NULL, NULL);
+	f->store->ops->location_free(f->store, f->locs[0]);
+	f->store->ops->location_free(f->store, f->locs[15]);
+	assert_int_equal(stats(f).used_pages, A_PAGES - 2);
+}
+
+static void test_freed_while_it_goes_down(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, 0, A_PAGES - 1);
+	store_hostile_hook(f->b, free_the_oldest, f);
+	put(f, A_PAGES - 1, A_PAGES);
+	assert_int_equal(stats(f).used_pages, A_PAGES - 2);
+	check(f);
+	for (size_t i = 0; i < A_PAGES; i++) {
+		if (i != 0 && i != 15) {
+			assert_int_equal(in(f, i), 0);
+			f->store->ops->location_free(f->store, f->locs[i]);
+		}
+	}
+	assert_int_equal(stats(f).used_pages, 0);
+	check(f);
+}
+
+static void test_clean_copies_in_a_are_dropped_first(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, 0, A_PAGES - 1);
+	f->frame.flags = Z_PAGE_FRAME_MAPPED;
+	assert_int_equal(in(f, 0), 0);
+	f->store->ops->page_finalize(f->store, &f->frame, f->locs[0]);
+	assert_true(z_page_frame_is_backed(&f->frame));
+	put(f, A_PAGES - 1, A_PAGES);
+	assert_false(z_page_frame_is_backed(&f->frame));
+	assert_int_equal(stats(f).stolen, 1);
+	assert_int_equal(store_hostile_calls(f->b, STORE_OUT), 0);
+	check(f);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct z_store *a = NULL;
+	struct z_store *b = NULL;
+
+	store_budget_init(&f->budget);
+	f->env = store_budget_env(&f->budget);
+	f->page = aligned_alloc(Z_PAGE_SIZE, Z_PAGE_SIZE);
+	f->other = aligned_alloc(Z_PAGE_SIZE, Z_PAGE_SIZE);
+	assert_int_equal(z_ram_store_open(&f->env, A_PAGES, true, &a), 0);
+	assert_int_equal(z_ram_store_open(&f->env, B_PAGES, true, &b), 0);
+	f->a = store_hostile_open(a);
+	f->b = store_hostile_open(b);
+	*state = f;
+	return z_tier_open(&f->env, store_hostile_store(f->a), store_hostile_store(f->b), true,
+			   &f->store);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	size_t left;
+
+	f->store->ops->close(f->store);
+	left = atomic_load(&f->budget.charged) + atomic_load(&f->budget.allocated);
+	free(f->page);
+	free(f->other);
+	free(f);
+	return left == 0 ? 0 : -1;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_first_a_then_the_oldest_go_down),
+		TEST(test_a_page_that_was_read_stays),
+		TEST(test_full_is_found_out_in_location_get),
+		TEST(test_promises_hold),
+		TEST(test_a_does_not_take_it),
+		TEST(test_b_fails_while_pages_go_down),
+		TEST(test_a_fails_while_pages_go_down),
+		TEST(test_freed_while_it_goes_down),
+		TEST(test_clean_copies_in_a_are_dropped_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
