@@ -22,12 +22,13 @@
 #include "instance.h"
 
 #define INSTANCES 16
+#define PLACES    64
 
 static struct zpager *_Atomic instances[INSTANCES];
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
-static bool installed;           /* under table_lock */
-static struct sigaction before;  /* what was there; read by the handler */
-static _Atomic uint32_t version; /* odd while before is being changed */
+static bool installed; /* under table_lock */
+static struct sigaction places[PLACES];
+static _Atomic uint32_t current; /* index of places */
 
 #if defined(__x86_64__)
 static unsigned int access_of(const ucontext_t *context)
@@ -55,23 +56,21 @@ static struct zpager *instance_at(uintptr_t va)
 	return NULL;
 }
 
-/* A copy of before that nobody was writing meanwhile. */
-static void read_before(struct sigaction *out)
+/*
+ * Who had the signal before us. The handler may be reading while a thread writes, so each new value
+ * goes to the next of many places, and only then becomes the current one.
+ */
+static const struct sigaction *read_before(void)
 {
-	uint32_t seen;
-
-	do {
-		seen = atomic_load_explicit(&version, memory_order_acquire);
-		memcpy(out, &before, sizeof(*out));
-		atomic_thread_fence(memory_order_acquire);
-	} while ((seen & 1) != 0 || atomic_load_explicit(&version, memory_order_relaxed) != seen);
+	return &places[atomic_load_explicit(&current, memory_order_acquire)];
 }
 
 static void write_before(const struct sigaction *action)
 {
-	atomic_fetch_add_explicit(&version, 1, memory_order_acq_rel);
-	memcpy(&before, action, sizeof(before));
-	atomic_fetch_add_explicit(&version, 1, memory_order_release);
+	uint32_t next = (atomic_load_explicit(&current, memory_order_relaxed) + 1) % PLACES;
+
+	places[next] = *action;
+	atomic_store_explicit(&current, next, memory_order_release);
 }
 
 /* The default action: repeat the touch, or the signal, with nobody there to catch it. */
@@ -92,10 +91,9 @@ static void die(const siginfo_t *info)
 static void pass_on(int number, siginfo_t *info, void *context)
 {
 	const ucontext_t *uc = context;
-	struct sigaction action;
+	struct sigaction action = *read_before();
 	sigset_t mask;
 
-	read_before(&action);
 	bool ignorable = info->si_code <= 0;
 	if (action.sa_handler == SIG_IGN && ignorable) {
 		return;
@@ -172,7 +170,7 @@ static void remove_handler(void)
 	struct sigaction now;
 
 	if (sigaction(SIGBUS, NULL, &now) == 0 && is_ours(&now)) {
-		sigaction(SIGBUS, &before, NULL);
+		sigaction(SIGBUS, read_before(), NULL);
 		installed = false;
 	}
 }
@@ -219,7 +217,7 @@ bool zl_sigbus_action(const struct sigaction *new_action, struct sigaction *old_
 	}
 	pthread_mutex_lock(&table_lock);
 	bool ours = installed;
-	struct sigaction old = before;
+	struct sigaction old = *read_before();
 	if (ours && new_action != NULL) {
 		write_before(&copy);
 	}

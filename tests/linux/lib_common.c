@@ -84,7 +84,7 @@ uint64_t lib_random(uint64_t *state)
 
 static uint64_t word_of(uint64_t number, uint64_t version, size_t i)
 {
-	uint64_t state = number * 1000003 + version + (i % 10 == 0 ? i << 40 : 0);
+	uint64_t state = number * 1000003 + version + (i % 40 == 0 ? i << 40 : 0);
 
 	return lib_random(&state);
 }

@@ -32,7 +32,7 @@ void lib_close(struct zpager *z);
  */
 void lib_check(struct zpager *z, const void *region, size_t bytes);
 
-/* lib_fill - the pattern of a page, a tenth of it random. lib_is - is it exactly that? */
+/* lib_fill - the pattern of a page, one word in forty random. lib_is - is it exactly that? */
 void lib_fill(void *page, uint64_t number, uint64_t version);
 bool lib_is(const void *page, uint64_t number, uint64_t version);
 
