@@ -4,7 +4,7 @@
  * that calls them. One line in one of its source files:
  *
  *	Z_EXPORT_EVICTION(z_eviction_clock);   defines z_eviction_init, z_eviction_select
- *	Z_EXPORT_STORE(my_open());             defines z_backing_store_*; the expression opens it
+ *	Z_EXPORT_STORE(my_store);              defines z_backing_store_*; an expression, see below
  *
  * That kernel uses our page_frame.h, defines z_page_frames (mmu.h) and gives the hooks below.
  *
