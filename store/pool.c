@@ -178,42 +178,43 @@ static struct z_pool_class *class_of(struct z_pool *pool, uint32_t size)
 	return &pool->classes[size / Z_POOL_STEP];
 }
 
-/* Copy out of or into the chain, from offset bytes after the place's beginning; two pages at most. */
-static void copy_out(const struct z_pool *pool, struct z_place place, size_t skip, void *to,
+/* The rest of a page, from the place on; at the page's end, of the next one. */
+static size_t rest_of(const struct z_pool *pool, struct z_place *place)
+{
+	if (place->offset == Z_PAGE_SIZE) {
+		*place = (struct z_place){chain_of(pool, place->page)->next, 0};
+	}
+	return Z_PAGE_SIZE - place->offset;
+}
+
+/* Copy out of or into the chain, from skip bytes after the place's beginning. */
+static void copy_out(const struct z_pool *pool, struct z_place place, uint32_t skip, void *to,
 		     size_t bytes)
 {
-	size_t offset = place.offset + skip;
-	uint32_t page = place.page;
-	size_t first;
+	place.offset += skip;
+	for (size_t done = 0; done < bytes;) {
+		size_t n = rest_of(pool, &place);
 
-	if (offset >= Z_PAGE_SIZE) {
-		offset -= Z_PAGE_SIZE;
-		page = chain_of(pool, page)->next;
-	}
-	first = Z_PAGE_SIZE - offset < bytes ? Z_PAGE_SIZE - offset : bytes;
-	memcpy(to, (const char *)z_pool_memory(pool, page) + offset, first);
-	if (first < bytes) {
-		page = chain_of(pool, page)->next;
-		memcpy((char *)to + first, z_pool_memory(pool, page), bytes - first);
+		n = n < bytes - done ? n : bytes - done;
+		memcpy((char *)to + done,
+		       (const char *)z_pool_memory(pool, place.page) + place.offset, n);
+		place.offset += (uint32_t)n;
+		done += n;
 	}
 }
 
-static void copy_in(const struct z_pool *pool, struct z_place place, size_t skip, const void *from,
-		    size_t bytes)
+static void copy_in(const struct z_pool *pool, struct z_place place, uint32_t skip,
+		    const void *from, size_t bytes)
 {
-	size_t offset = place.offset + skip;
-	uint32_t page = place.page;
-	size_t first;
+	place.offset += skip;
+	for (size_t done = 0; done < bytes;) {
+		size_t n = rest_of(pool, &place);
 
-	if (offset >= Z_PAGE_SIZE) {
-		offset -= Z_PAGE_SIZE;
-		page = chain_of(pool, page)->next;
-	}
-	first = Z_PAGE_SIZE - offset < bytes ? Z_PAGE_SIZE - offset : bytes;
-	memcpy((char *)z_pool_memory(pool, page) + offset, from, first);
-	if (first < bytes) {
-		page = chain_of(pool, page)->next;
-		memcpy(z_pool_memory(pool, page), (const char *)from + first, bytes - first);
+		n = n < bytes - done ? n : bytes - done;
+		memcpy((char *)z_pool_memory(pool, place.page) + place.offset,
+		       (const char *)from + done, n);
+		place.offset += (uint32_t)n;
+		done += n;
 	}
 }
 
@@ -285,19 +286,20 @@ static void shrink(struct z_pool *pool, struct z_pool_class *class, struct z_pla
 	z_pool_page_give(pool, tail);
 }
 
-/* Move a whole object; if it lies across pages, a step at a time: steps never do. */
-static void move(const struct z_pool *pool, struct z_place from, struct z_place to, uint32_t size)
+/* Move a whole object, in as few pieces as the two borders of pages allow. */
+static void move(const struct z_pool *pool, struct z_place from, struct z_place to, size_t size)
 {
-	unsigned char step[Z_POOL_STEP];
+	while (size != 0) {
+		size_t a = rest_of(pool, &from);
+		size_t b = rest_of(pool, &to);
+		size_t n = a < b ? a : b;
 
-	if (from.offset + size <= Z_PAGE_SIZE && to.offset + size <= Z_PAGE_SIZE) {
+		n = n < size ? n : size;
 		memcpy((char *)z_pool_memory(pool, to.page) + to.offset,
-		       (const char *)z_pool_memory(pool, from.page) + from.offset, size);
-		return;
-	}
-	for (uint32_t at = 0; at < size; at += Z_POOL_STEP) {
-		copy_out(pool, from, at, step, sizeof(step));
-		copy_in(pool, to, at, step, sizeof(step));
+		       (const char *)z_pool_memory(pool, from.page) + from.offset, n);
+		from.offset += (uint32_t)n;
+		to.offset += (uint32_t)n;
+		size -= n;
 	}
 }
 
