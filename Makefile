@@ -13,10 +13,10 @@ run_tests = ctest --test-dir $(BUILD)/$(1) --output-on-failure -j2 --no-tests=er
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build test release clang check demo bench asan tsan coverage lint tidy format \
-	freestanding clean
+	freestanding mutants fault-cost clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install the Debian packages that are missing (root or sudo)
 	@scripts/setup.sh
@@ -65,6 +65,12 @@ format: setup ## lay out all sources with clang-format
 
 freestanding: setup ## the portable part for x86_64, arm64, riscv64, without a C library
 	@scripts/freestanding.sh
+
+mutants: setup ## plant known faults in a copy, one at a time; the tests must notice each
+	@scripts/mutants.sh
+
+fault-cost: release ## instructions of a fault for 10^3 to 10^6 frames (valgrind)
+	@scripts/fault_cost.sh
 
 clean: ## remove all builds
 	@rm -rf $(BUILD)
