@@ -8,15 +8,16 @@
  * and sets DIRTY; while it stays clean, leaving needs neither protection nor a write. A dirty page
  * leaves in three steps: detach protects it (neighbours in one call), the store reads it where it
  * lies, release drops the RAM of a whole batch with one shoot-down. A write to a protected page is
- * reported, and waits in the core until the page is out, or is back.
+ * reported, and waits in the core until the page is out, or is back. With a lobby (lobby.c) a dirty
+ * page is not protected but moved there; clean ones, which are protected, stay where they are.
  *
  * scratch: FILL gives one of nslots staging pages, the lowest free one because it is warm; the slot
  * is found again by the frame's number. SAVE gives the page itself, unless the program may not read
  * it: then a new page with a copy read through /proc/self/mem.
  *
  * Locks: as arch.h says; scratch and scratch_done use atomics only.
- * Limits: a device that writes by DMA into a page that is leaving (O_DIRECT reads, io_uring's
- * registered buffers) writes to a page that is dropped: pin such buffers, or use "move".
+ * Limits: without a lobby, a device that writes by DMA into a page that is leaving (O_DIRECT reads,
+ * io_uring's registered buffers) writes to a page that is dropped: pin such buffers.
  */
 #include <errno.h>
 #include <sched.h>
@@ -85,7 +86,11 @@ static void *copy_scratch(void *ctx, uintptr_t va, z_phys_t phys, enum z_scratch
 	if (use == Z_SCRATCH_FILL) {
 		return slot_take(port, frame_key(phys));
 	}
-	if (may_read(__atomic_load_n(zl_pt_at(port, va), __ATOMIC_RELAXED))) {
+	uint64_t e = __atomic_load_n(zl_pt_at(port, va), __ATOMIC_RELAXED);
+	if ((e & ZL_PT_LOBBY) != 0) {
+		return zl_lobby_page(port, zl_pt_place(e));
+	}
+	if (may_read(e)) {
 		return (void *)va;
 	}
 	char *slot = zl_pages_alloc(Z_PAGE_SIZE);
@@ -100,10 +105,14 @@ static void *copy_scratch(void *ctx, uintptr_t va, z_phys_t phys, enum z_scratch
 static void copy_scratch_done(void *ctx, uintptr_t va, z_phys_t phys, void *mapping,
 			      enum z_scratch_use use)
 {
+	struct zl_port *port = ctx;
+	size_t at = (size_t)((uintptr_t)mapping - (uintptr_t)port->lobby);
+	bool in_lobby = port->lobby != NULL && at < ZL_LOBBY_PAGES * Z_PAGE_SIZE;
+
 	(void)phys;
 	if (use == Z_SCRATCH_FILL) {
-		slot_give(ctx, mapping);
-	} else if ((uintptr_t)mapping != va) {
+		slot_give(port, mapping);
+	} else if ((uintptr_t)mapping != va && !in_lobby) {
 		munmap(mapping, Z_PAGE_SIZE);
 	}
 }
@@ -142,7 +151,13 @@ static int attach_one(struct zl_port *port, const struct z_page_op *op, bool cle
 	uint64_t *e = zl_pt_at(port, op->va);
 	uint64_t bits = ZL_PT_PRESENT | (clean ? ZL_PT_WP : ZL_PT_DIRTY);
 
-	if ((*e & ZL_PT_PRESENT) == 0) {
+	if ((*e & ZL_PT_LOBBY) != 0) {
+		/* A page-out is undone. */
+		if (zl_lobby_return(port, zl_pt_place(*e), op->va) != 0) {
+			return Z_ERR_NOMEM;
+		}
+		bits = ZL_PT_PRESENT | ZL_PT_DIRTY;
+	} else if ((*e & ZL_PT_PRESENT) == 0) {
 		int error = attach_absent(port, op, clean);
 		if (error != 0) {
 			return error;
@@ -166,16 +181,9 @@ static size_t copy_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_att
 	return failed;
 }
 
-static void detached(struct zl_port *port, struct z_page_op *op)
-{
-	uint64_t *e = zl_pt_at(port, op->va);
+/* ---- leaving ------------------------------------------------------------------------------- */
 
-	op->dirty = (*e & ZL_PT_DIRTY) != 0;
-	op->status = 0;
-	*e = zl_pt_make(Z_ENTRY_HELD, *e, *e) | ZL_PT_PRESENT | ZL_PT_WP;
-}
-
-/* Pages from, from + 1, ... in order that are writable and neighbours: how many. */
+/* Pages order[0], order[1], ... that are writable and neighbours: how many. */
 static size_t run_length(struct zl_port *port, const struct z_page_op *ops, const uint8_t *order,
 			 size_t n)
 {
@@ -188,9 +196,76 @@ static size_t run_length(struct zl_port *port, const struct z_page_op *ops, cons
 	return length;
 }
 
+/* The page is HELD from now on, where bits say that it is. */
+static void held(struct zl_port *port, struct z_page_op *op, uint64_t bits)
+{
+	uint64_t *e = zl_pt_at(port, op->va);
+
+	op->dirty = (*e & ZL_PT_DIRTY) != 0;
+	op->status = 0;
+	*e = zl_pt_make(Z_ENTRY_HELD, *e, *e & ZL_PT_FRAME) | bits;
+}
+
+/* Hold a page where it lies; it is protected already, or (status) could not be. */
+static size_t hold_in_place(struct zl_port *port, struct z_page_op *op, int status)
+{
+	bool readable = may_read(*zl_pt_at(port, op->va)) || port->mem_fd >= 0;
+
+	op->status = readable ? status : Z_ERR_BUSY;
+	if (op->status != 0) {
+		return 1;
+	}
+	held(port, op, ZL_PT_PRESENT | ZL_PT_WP);
+	return 0;
+}
+
 static int protect_run(struct zl_port *port, uintptr_t va, size_t pages)
 {
 	return zl_uffd_protect(port->uffd, va, pages * Z_PAGE_SIZE, true) == 0 ? 0 : Z_ERR_BUSY;
+}
+
+static size_t hold_run(struct zl_port *port, struct z_page_op *ops, const uint8_t *order, size_t n)
+{
+	int status = protect_run(port, ops[order[0]].va, n);
+	size_t failed = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		failed += hold_in_place(port, &ops[order[i]], status);
+	}
+	return failed;
+}
+
+/* Take the pages of a run, or some of them; *failed_inout counts those that stay. How many. */
+static size_t detach_run(struct zl_port *port, struct z_page_op *ops, const uint8_t *order,
+			 size_t n, size_t *failed_inout)
+{
+	uintptr_t va = ops[order[0]].va;
+	uint32_t place;
+	int error;
+
+	if (port->lobby == NULL) {
+		*failed_inout += hold_run(port, ops, order, n);
+		return n;
+	}
+	size_t moved = zl_lobby_leave(port, va, n, &place, &error);
+	for (size_t i = 0; i < moved; i++) {
+		held(port, &ops[order[i]],
+		     ZL_PT_LOBBY | (uint64_t)(place + i) << ZL_PT_PLACE_SHIFT);
+	}
+	if (moved > 0) {
+		return moved;
+	}
+	if (error == -EBUSY || error == -EAGAIN) {
+		ops[order[0]].status = Z_ERR_BUSY;
+		(*failed_inout)++;
+		return 1;
+	}
+	if (error == -ENOENT) {
+		/* The program dropped the page behind our back: zeros are what it wants to find. */
+		zl_op_touch(port, va, Z_ACCESS_READ);
+	}
+	*failed_inout += hold_run(port, ops, order, 1);
+	return 1;
 }
 
 static size_t detach_batch(struct zl_port *port, struct z_page_op *ops, size_t n)
@@ -201,16 +276,11 @@ static size_t detach_batch(struct zl_port *port, struct z_page_op *ops, size_t n
 	zl_sort_ops(ops, n, order);
 	for (size_t i = 0; i < n;) {
 		size_t run = run_length(port, ops, order + i, n - i);
-		int status = run > 0 ? protect_run(port, ops[order[i]].va, run) : 0;
-		for (size_t end = i + (run > 0 ? run : 1); i < end; i++) {
-			struct z_page_op *op = &ops[order[i]];
-			bool readable = may_read(*zl_pt_at(port, op->va)) || port->mem_fd >= 0;
-			op->status = readable ? status : Z_ERR_BUSY;
-			if (op->status == 0) {
-				detached(port, op);
-			} else {
-				failed++;
-			}
+		if (run > 0) {
+			i += detach_run(port, ops, order + i, run, &failed);
+		} else {
+			failed += hold_in_place(port, &ops[order[i]], 0);
+			i++;
 		}
 	}
 	return failed;
@@ -236,7 +306,9 @@ static void release_batch(struct zl_port *port, struct z_page_op *ops, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct z_page_op *op = &ops[order[i]];
 		uint64_t *e = zl_pt_at(port, op->va);
-		if ((*e & ZL_PT_PRESENT) != 0) {
+		if ((*e & ZL_PT_LOBBY) != 0 && zl_pt_kind(*e) == Z_ENTRY_HELD) {
+			zl_lobby_drop(port, zl_pt_place(*e), &drop);
+		} else if ((*e & ZL_PT_PRESENT) != 0) {
 			zl_drop_add(port, &drop, op->va);
 		}
 		*e = op->untouched ? zl_pt_make(Z_ENTRY_UNTOUCHED, *e, 0)

@@ -287,7 +287,7 @@ static void move_unmap(void *ctx, uintptr_t va, size_t pages)
 
 	for (size_t i = 0; i < pages; i++) {
 		if (zl_pt_kind(e[i]) == Z_ENTRY_IN) {
-			(void)mark(port, z_phys(e[i] & ZL_PT_NUMBER), false);
+			(void)mark(port, z_phys(e[i] & ZL_PT_FRAME), false);
 		}
 	}
 	zl_op_unmap(ctx, va, pages);

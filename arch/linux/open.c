@@ -73,12 +73,17 @@ static int choose_mechanism(struct zpager *z, const struct zpager_options *o, st
 {
 	const char *mechanism = or_default(o->mechanism, "auto");
 
-	if (is(mechanism, "move")) {
-		z->mechanism = "move";
-	} else if (is(mechanism, "auto") || is(mechanism, "copy")) {
+	if (is(mechanism, "auto")) {
+		z->mechanism = zl_probe()->move ? "copy-move" : "copy";
+	} else if (is(mechanism, "copy")) {
 		z->mechanism = "copy";
+	} else if (is(mechanism, "copy-move")) {
+		z->mechanism = "copy-move";
+	} else if (is(mechanism, "move")) {
+		z->mechanism = "move";
 	} else {
-		return say(text, Z_ERR_INVAL, "unknown mechanism \"%s\": use copy, move or auto",
+		return say(text, Z_ERR_INVAL,
+			   "unknown mechanism \"%s\": use copy, copy-move, move or auto",
 			   mechanism);
 	}
 	if (z->inherit && is(z->mechanism, "move")) {

@@ -46,6 +46,10 @@ static int register_all(struct zl_port *port)
 		error = zl_uffd_register(port->uffd, (uintptr_t)port->pool,
 					 port->nframes * Z_PAGE_SIZE, UFFDIO_REGISTER_MODE_WP);
 	}
+	if (error == 0 && port->lobby != NULL) {
+		error = zl_uffd_register(port->uffd, (uintptr_t)port->lobby,
+					 ZL_LOBBY_PAGES * Z_PAGE_SIZE, UFFDIO_REGISTER_MODE_WP);
+	}
 	return error;
 }
 
@@ -118,14 +122,18 @@ static int open_copy(struct zl_port *port)
 static int open_mechanism(struct zl_port *port, const struct zl_port_config *config, char *text,
 			  size_t text_bytes)
 {
-	if (strcmp(config->mechanism, "move") != 0) {
+	if (strcmp(config->mechanism, "copy") == 0) {
 		return open_copy(port);
 	}
 	if (!port->features->move) {
-		TEXT("mechanism move needs UFFDIO_MOVE (Linux 6.8): use copy");
+		TEXT("mechanism %s needs UFFDIO_MOVE (Linux 6.8): use copy", config->mechanism);
 		return Z_ERR_NOTSUP;
 	}
-	return zl_move_open(port);
+	if (strcmp(config->mechanism, "move") == 0) {
+		return zl_move_open(port);
+	}
+	int error = open_copy(port);
+	return error == 0 ? zl_lobby_open(port) : error;
 }
 
 int zl_port_open(struct zl_port *port, const struct zl_port_config *config, char *text,
@@ -175,6 +183,7 @@ static void close_fd(int fd)
 void zl_port_close(struct zl_port *port)
 {
 	unmap_pages(port->slots, port->nslots * Z_PAGE_SIZE);
+	unmap_pages(port->lobby, ZL_LOBBY_PAGES * Z_PAGE_SIZE);
 	unmap_pages(port->pool, port->nframes * Z_PAGE_SIZE);
 	unmap_pages(port->pool_touched, zl_move_bitmap_bytes(port->nframes));
 	unmap_pages(port->surplus, zl_move_bitmap_bytes(port->nframes));
@@ -204,6 +213,7 @@ int zl_port_inherit(struct zl_port *port, bool inherit)
 {
 	int advice = inherit ? MADV_DOFORK : MADV_DONTFORK;
 
+	port->forked |= inherit;
 	return madvise((void *)port->base, port->pages * Z_PAGE_SIZE, advice) == 0 ? 0
 										   : Z_ERR_NOMEM;
 }

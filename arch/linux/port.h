@@ -7,7 +7,8 @@
  * mprotect, unmapping is mprotect back and MADV_DONTNEED: so a hole is a SIGSEGV by the kernel
  * itself, and no call but mprotect can run out of kernel memory.
  *
- * Frames. Mechanism "copy": a frame is only a number, RAM is what is present in the window.
+ * Frames. Mechanism "copy": a frame is only a number, RAM is what is present in the window. With
+ * "copy-move" a dirty page leaves through the lobby; that is the only difference.
  * Mechanism "move": frame i is the page at pool + i, moved to the window and back.
  *
  * Lock letters: P pager lock; I fixed after open; A atomic.
@@ -24,7 +25,8 @@
 #include "probe.h"
 #include "pt.h"
 
-#define ZL_SLOTS_MAX 64
+#define ZL_SLOTS_MAX   64
+#define ZL_LOBBY_PAGES 512
 
 struct zl_port {
 	struct z_arch_ops ops; /* [I] what the core is given */
@@ -43,6 +45,11 @@ struct zl_port {
 	_Atomic uint64_t slots_used;               /* [A] bit a slot */
 	_Atomic uint64_t slot_frame[ZL_SLOTS_MAX]; /* [A] frame number + 1 */
 
+	/* Where "copy" moves dirty pages to; see lobby.c. NULL: it does not. */
+	char *lobby;                              /* [I] ZL_LOBBY_PAGES pages, registered */
+	uint64_t lobby_used[ZL_LOBBY_PAGES / 64]; /* [P] bit a place */
+	bool forked;                              /* [P] pages may be shared with a child */
+
 	/* The pool of "move". */
 	char *pool;                  /* [I] nframes pages, registered */
 	uint32_t nframes;            /* [I] */
@@ -56,7 +63,7 @@ struct zl_port {
 
 /* What to make a port of. */
 struct zl_port_config {
-	const char *mechanism; /* "copy" or "move" */
+	const char *mechanism; /* "copy", "copy-move" or "move" */
 	bool sigbus;           /* faults raise SIGBUS in the faulting thread; else they are read */
 	bool user_only;        /* UFFD_USER_MODE_ONLY is enough */
 	uint64_t window_bytes; /* wanted */
@@ -128,6 +135,25 @@ size_t zl_move_bitmap_bytes(uint32_t nframes);
 
 /* zl_move_trim - give back the RAM of frames out of service; looks at all. Pager lock held. */
 void zl_move_trim(struct zl_port *port, const struct z_page_frame *frames);
+
+/* ---- lobby.c ------------------------------------------------------------------------------ */
+
+int zl_lobby_open(struct zl_port *port);
+
+/*
+ * zl_lobby_leave - pages from va on leave the window, atomically each; at most so many.
+ *   Returns how many; they lie from *place_out on. 0: *error_out says why the first one did not:
+ *   -ENOSPC no place | -EBUSY under DMA | -EINVAL not writable, or locked | -ENOENT not there.
+ */
+size_t zl_lobby_leave(struct zl_port *port, uintptr_t va, size_t pages, uint32_t *place_out,
+		      int *error_out);
+
+/* zl_lobby_page - the page itself. */
+void *zl_lobby_page(const struct zl_port *port, uint32_t place);
+
+/* zl_lobby_return - back to the window. zl_lobby_drop - gone; the place is free after zl_drop_now. */
+int zl_lobby_return(struct zl_port *port, uint32_t place, uintptr_t va);
+void zl_lobby_drop(struct zl_port *port, uint32_t place, struct zl_drop *drop);
 
 /* ---- window.c ----------------------------------------------------------------------------- */
 

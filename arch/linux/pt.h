@@ -11,9 +11,12 @@
  *   IN             1         present; write-protected iff WP
  *   HELD           0         absent: being filled
  *   HELD           1         present and write-protected: being written out
+ *   HELD, LOBBY    0         absent: being written out from its place in the lobby
  *
- *   63                            12  11   10      9         8   7      6..3   2..0
- *   |      frame or location       |  0 | PRESENT | ACCESSED | WP | DIRTY | prot | kind |
+ *   63                            12  11      10        9          8    7       6..3   2..0
+ *   |      frame or location       | LOBBY | PRESENT | ACCESSED | WP | DIRTY | prot | kind |
+ *   63     44 43                  12
+ *   |  place |  frame              |  with LOBBY
  *
  * The mechanism "move" has PRESENT mean the same; its HELD page is always absent from the window.
  *
@@ -25,14 +28,17 @@
 
 #include <zpager/arch.h>
 
-#define ZL_PT_KIND       UINT64_C(7)
-#define ZL_PT_PROT_SHIFT 3
-#define ZL_PT_PROT       (UINT64_C(15) << ZL_PT_PROT_SHIFT)
-#define ZL_PT_DIRTY      (UINT64_C(1) << 7)
-#define ZL_PT_WP         (UINT64_C(1) << 8)
-#define ZL_PT_ACCESSED   (UINT64_C(1) << 9)
-#define ZL_PT_PRESENT    (UINT64_C(1) << 10)
-#define ZL_PT_NUMBER     (~UINT64_C(0) << 12)
+#define ZL_PT_KIND        UINT64_C(7)
+#define ZL_PT_PROT_SHIFT  3
+#define ZL_PT_PROT        (UINT64_C(15) << ZL_PT_PROT_SHIFT)
+#define ZL_PT_DIRTY       (UINT64_C(1) << 7)
+#define ZL_PT_WP          (UINT64_C(1) << 8)
+#define ZL_PT_ACCESSED    (UINT64_C(1) << 9)
+#define ZL_PT_PRESENT     (UINT64_C(1) << 10)
+#define ZL_PT_LOBBY       (UINT64_C(1) << 11)
+#define ZL_PT_PLACE_SHIFT 44
+#define ZL_PT_FRAME       (UINT64_C(0xffffffff) << 12)
+#define ZL_PT_NUMBER      (~UINT64_C(0) << 12)
 
 _Static_assert(Z_ENTRY_HELD <= ZL_PT_KIND, "a kind has three bits");
 _Static_assert(Z_PAGE_SIZE == 4096,
@@ -53,6 +59,11 @@ static inline uint64_t zl_pt_make(enum z_entry_kind kind, uint64_t old, uintptr_
 	return (uint64_t)kind | (old & ZL_PT_PROT) | (number & ZL_PT_NUMBER);
 }
 
+static inline uint32_t zl_pt_place(uint64_t e)
+{
+	return (uint32_t)(e >> ZL_PT_PLACE_SHIFT);
+}
+
 static inline struct z_entry zl_pt_entry(uint64_t e)
 {
 	struct z_entry entry = {.kind = zl_pt_kind(e), .prot = zl_pt_prot(e)};
@@ -60,7 +71,7 @@ static inline struct z_entry zl_pt_entry(uint64_t e)
 	if (entry.kind == Z_ENTRY_OUT) {
 		entry.loc = z_loc(e & ZL_PT_NUMBER);
 	} else if (entry.kind == Z_ENTRY_IN || entry.kind == Z_ENTRY_HELD) {
-		entry.phys = z_phys(e & ZL_PT_NUMBER);
+		entry.phys = z_phys(e & ZL_PT_FRAME);
 	}
 	return entry;
 }

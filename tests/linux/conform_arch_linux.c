@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * conform_arch_linux.c - the Linux port against the suite that every port passes, with both
- * mechanisms. Memory is touched by the kernel on our behalf (a pipe): where a program would fault,
+ * conform_arch_linux.c - the Linux port against the suite that every port passes, with each
+ * mechanism. Memory is touched by the kernel on our behalf (a pipe): where a program would fault,
  * a port in SIGBUS mode lets the system call fail with EFAULT, and nothing hangs.
  */
 #include <errno.h>
@@ -137,5 +137,9 @@ int main(void)
 		printf("skipped: %s\n", "this kernel gives no userfaultfd");
 		return 77;
 	}
-	return run("linux-copy", "copy") + (zl_probe()->move ? run("linux-move", "move") : 0);
+	int failed = run("linux-copy", "copy");
+	if (zl_probe()->move) {
+		failed += run("linux-copy-move", "copy-move") + run("linux-move", "move");
+	}
+	return failed;
 }

@@ -189,17 +189,17 @@ int main(void)
 {
 	static const char *const stores[] = {LIB_RAM_STORE, "lz4:", "file:", "tier:lz4:,file:"};
 	static const char *const modes[] = {"monitor", "signal"};
-	static const char *const mechanisms[] = {"copy", "move"};
-	static struct cell cells[16];
-	static char names[16][64];
-	struct CMUnitTest tests[19] = {
+	static const char *const mechanisms[] = {"copy", "copy-move", "move"};
+	static struct cell cells[24];
+	static char names[24][64];
+	struct CMUnitTest tests[27] = {
 		cmocka_unit_test(test_open_close_many_times),
 		cmocka_unit_test(test_two_instances),
 		cmocka_unit_test(test_advice),
 	};
 
-	for (int i = 0; i < 16; i++) {
-		cells[i] = (struct cell){stores[i / 4], modes[i / 2 % 2], mechanisms[i % 2]};
+	for (int i = 0; i < 24; i++) {
+		cells[i] = (struct cell){stores[i / 6], modes[i / 3 % 2], mechanisms[i % 3]};
 		(void)snprintf(names[i], sizeof(names[i]), "%s %s %s", cells[i].store,
 			       cells[i].mode, cells[i].mechanism);
 		tests[3 + i] = (struct CMUnitTest){

@@ -27,7 +27,7 @@ static void test_options(void **state)
 		{{.store = "ram:size=banana"}, Z_ERR_INVAL, "banana"},
 		{{.eviction = "nosuch"}, Z_ERR_INVAL, "clock"},
 		{{.fault_mode = "fast"}, Z_ERR_INVAL, "use signal, monitor or auto"},
-		{{.mechanism = "teleport"}, Z_ERR_INVAL, "use copy, move or auto"},
+		{{.mechanism = "teleport"}, Z_ERR_INVAL, "use copy, copy-move, move or auto"},
 		{{.window_bytes = 4096}, Z_ERR_INVAL, "window"},
 		{{.window_bytes = UINT64_MAX}, Z_ERR_INVAL, "window"},
 	};

@@ -177,12 +177,13 @@ static void test_threads(void **state)
 
 int main(void)
 {
-	static struct mode modes[] = {
-		{"monitor", "copy"}, {"monitor", "move"}, {"signal", "copy"}, {"signal", "move"}};
-	struct CMUnitTest tests[4];
-	static char names[4][32];
+	static struct mode modes[] = {{"monitor", "copy"},     {"monitor", "copy-move"},
+				      {"monitor", "move"},     {"signal", "copy"},
+				      {"signal", "copy-move"}, {"signal", "move"}};
+	struct CMUnitTest tests[6];
+	static char names[6][32];
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 6; i++) {
 		(void)snprintf(names[i], sizeof(names[i]), "%s %s", modes[i].mode,
 			       modes[i].mechanism);
 		tests[i] = (struct CMUnitTest){

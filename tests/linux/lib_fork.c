@@ -85,7 +85,7 @@ static int child(struct zpager *z, char *p)
 static void test_child_has_its_own(void **state)
 {
 	struct cell *cell = *state;
-	struct zpager *z = open_it(cell, 1, "copy");
+	struct zpager *z = open_it(cell, 1, NULL);
 	int status;
 
 	if (z == NULL) {
@@ -115,7 +115,7 @@ static void test_child_has_its_own(void **state)
 static void test_fork_that_failed(void **state)
 {
 	struct cell *cell = *state;
-	struct zpager *z = open_it(cell, 1, "copy");
+	struct zpager *z = open_it(cell, 1, NULL);
 
 	if (z == NULL) {
 		skip();
@@ -131,7 +131,7 @@ static void test_fork_that_failed(void **state)
 static void test_child_that_dies(void **state)
 {
 	struct cell *cell = *state;
-	struct zpager *z = open_it(cell, 1, "copy");
+	struct zpager *z = open_it(cell, 1, NULL);
 	int status;
 
 	if (z == NULL) {
