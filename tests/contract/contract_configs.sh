@@ -82,6 +82,24 @@ check_symbols() {
 	fi
 }
 
+# The choices of Kconfig: which algorithm mmu.c refers to, and whether to a custom store.
+check_choices() {
+	local choice want define have
+	for choice in NRU:z_eviction_nru CLOCK:z_eviction_clock LRU:z_eviction_lru \
+		CUSTOM:z_eviction_custom; do
+		define=CONFIG_EVICTION_${choice%%:*}
+		want=${choice#*:}
+		sed '/^#define CONFIG_EVICTION_/d' "$build/generated/zpager/autoconf.h" \
+			>"$work/autoconf.h"
+		"${compile[@]}" "-D$define=1" -DCONFIG_BACKING_STORE_CUSTOM=1 \
+			-c "$source/core/mmu.c" -o "$work/choice.o"
+		have=$(nm -u "$work/choice.o" | awk '{ print $2 }')
+		grep -qx "$want" <<<"$have" || complain "$define does not choose $want"
+		[ "$(grep -c '^z_eviction_' <<<"$have")" = 1 ] || complain "$define: more than one"
+		grep -qx z_store_custom_open <<<"$have" || complain "no custom store"
+	done
+}
+
 for mmu in y n; do
 	for paging in y n; do
 		cp "$build/generated/zpager/autoconf.h" "$work/autoconf.h"
@@ -93,5 +111,7 @@ for mmu in y n; do
 		check_symbols
 	done
 done
+mmu=y paging=y
+check_choices
 [ $wrong -eq 0 ] || exit 1
 echo "contract_06_and_09: four configurations: ok"

@@ -4,6 +4,7 @@
  * What depends on the configuration is also in contract_configs.sh.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -262,6 +263,47 @@ static void contract_09_everything_exists(void **state)
 	assert_false(z_is_page_frame(Z_PHYS_RAM_END));
 }
 
+static void *new_memory(const struct z_pager_config *config)
+{
+	size_t bytes = (z_kernel_pager_bytes(config) + 63) & ~(size_t)63;
+	void *memory;
+
+	assert_true(bytes > 0);
+	memory = aligned_alloc(64, bytes);
+	assert_non_null(memory);
+	return memset(memory, 0, bytes);
+}
+
+/* No algorithm named: that of Kconfig; no store: refused, unless Kconfig says custom. */
+static void contract_09_kconfig_chooses(void **state)
+{
+	struct contract_world *w = contract_open(NULL);
+	struct z_pager_config config = w->config;
+	void *memory;
+	uintptr_t va;
+
+	(void)state;
+	assert_int_equal(z_kernel_pager_exit(), 0);
+	assert_int_equal(z_kernel_pager_exit(), 0);
+	assert_false(z_page_fault((void *)(uintptr_t)CONFIG_KERNEL_VM_BASE));
+	config.eviction = NULL;
+	config.store = NULL;
+	memory = new_memory(&config);
+	assert_int_equal(z_kernel_pager_init(&config, memory), Z_ERR_INVAL);
+	assert_null(z_kernel_pager());
+	config.store = w->config.store;
+	assert_int_equal(z_kernel_pager_init(&config, memory), 0);
+	w->pager = z_kernel_pager();
+	assert_int_equal(z_free_page_count, Z_NUM_PAGE_FRAMES);
+	va = contract_map(w, Z_NUM_PAGE_FRAMES + 20);
+	for (size_t i = 0; i < Z_NUM_PAGE_FRAMES + 20; i++)
+		contract_fill(w, contract_page(va, i), i);
+	for (size_t i = 0; i < Z_NUM_PAGE_FRAMES + 20; i++)
+		contract_verify(w, contract_page(va, i), i);
+	contract_close(w);
+	free(memory);
+}
+
 int contract_flags(const char *name)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +316,7 @@ int contract_flags(const char *name)
 		cmocka_unit_test(contract_07_scratch_is_the_last_page),
 		cmocka_unit_test(contract_08_scratch_is_out_of_reach),
 		cmocka_unit_test(contract_09_everything_exists),
+		cmocka_unit_test(contract_09_kconfig_chooses),
 	};
 
 	return cmocka_run_group_tests_name(name, tests, NULL, NULL);
