@@ -92,13 +92,15 @@ static void *monitor_run(void *arg)
 				{.fd = z->monitor.stop_fd, .events = POLLIN}};
 
 	for (;;) {
-		if (poll(fds, 2, -1) < 0) {
+		/* Under load there is always an event: ask for it first, and sleep only if not. */
+		ssize_t n = read(z->port.uffd, msgs, sizeof(msgs));
+		if (n <= 0) {
+			(void)poll(fds, 2, -1);
+			if (fds[1].revents != 0) {
+				return NULL;
+			}
 			continue;
 		}
-		if (fds[1].revents != 0) {
-			return NULL;
-		}
-		ssize_t n = read(z->port.uffd, msgs, sizeof(msgs));
 		for (ssize_t i = 0; i < n / (ssize_t)sizeof(msgs[0]); i++) {
 			if (msgs[i].event == UFFD_EVENT_PAGEFAULT) {
 				serve(z, &msgs[i]);
