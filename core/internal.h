@@ -193,6 +193,9 @@ int z__evict_these_locked(struct z_pager *p, struct z_page_frame **pfs, uint32_t
 /* Forget the clean copy of a resident frame, if the store has one. */
 void z__drop_copy_locked(struct z_pager *p, struct z_page_frame *pf);
 
+/* Pages of the range that are out become untouched; then, and only then, their locations are freed. */
+void z__forget_out_locked(struct z_pager *p, uintptr_t va, size_t pages);
+
 /* Tell the algorithm; both do nothing if it has been told already. */
 void z__candidate_add_locked(struct z_pager *p, struct z_page_frame *pf, enum z_add_reason reason);
 void z__candidate_remove_locked(struct z_pager *p, struct z_page_frame *pf,

@@ -112,12 +112,11 @@ static void unmap_quiet(struct z_pager *p, uintptr_t va, size_t pages)
 {
 	struct z_page_frame *chain = NULL;
 
+	z__forget_out_locked(p, va, pages);
 	for (size_t i = 0; i < pages; i++) {
 		struct z_entry e = z__entry(p, z__page_va(va, i));
 
-		if (e.kind == Z_ENTRY_OUT)
-			p->cfg.store->ops->location_free(p->cfg.store, e.loc);
-		else if (e.kind == Z_ENTRY_IN)
+		if (e.kind == Z_ENTRY_IN)
 			detach_frame(p, z__frame_of_phys(p, e.phys), &chain);
 	}
 	p->cfg.arch->unmap(p->cfg.arch_ctx, va, pages);

@@ -160,29 +160,49 @@ static int quiesce(struct z_pager *p, uintptr_t va, size_t pages)
 	return Z_OK;
 }
 
-/* Drop the contents of up to Z_BATCH_MAX pages, none of them held or pinned. */
+static void forget_batch(struct z_pager *p, struct z_page_op *ops, size_t n)
+{
+	if (n == 0)
+		return;
+	p->cfg.arch->release(p->cfg.arch_ctx, ops, n);
+	for (size_t i = 0; i < n; i++)
+		p->cfg.store->ops->location_free(p->cfg.store, ops[i].loc);
+}
+
+void z__forget_out_locked(struct z_pager *p, uintptr_t va, size_t pages)
+{
+	struct z_page_op ops[Z_BATCH_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < pages; i++) {
+		struct z_entry e = z__entry(p, z__page_va(va, i));
+
+		if (e.kind != Z_ENTRY_OUT)
+			continue;
+		ops[n++] = (struct z_page_op){
+			.va = z__page_va(va, i), .loc = e.loc, .untouched = true};
+		if (n == Z_BATCH_MAX) {
+			forget_batch(p, ops, n);
+			n = 0;
+		}
+	}
+	forget_batch(p, ops, n);
+}
+
+/* Drop the contents of up to Z_BATCH_MAX resident pages, none of them held or pinned. */
 static int drop_batch(struct z_pager *p, uintptr_t va, size_t pages)
 {
 	struct z_page_op in[Z_BATCH_MAX];
-	struct z_page_op out[Z_BATCH_MAX];
 	size_t nin = 0;
-	size_t nout = 0;
 	size_t failed = 0;
 
 	for (size_t i = 0; i < pages; i++) {
 		struct z_entry e = z__entry(p, z__page_va(va, i));
-		struct z_page_op op = {.va = z__page_va(va, i), .untouched = true};
 
-		if (e.kind == Z_ENTRY_OUT) {
-			p->cfg.store->ops->location_free(p->cfg.store, e.loc);
-			out[nout++] = op;
-		} else if (e.kind == Z_ENTRY_IN) {
-			op.phys = e.phys;
-			in[nin++] = op;
-		}
+		if (e.kind == Z_ENTRY_IN)
+			in[nin++] = (struct z_page_op){
+				.va = z__page_va(va, i), .phys = e.phys, .untouched = true};
 	}
-	if (nout > 0)
-		p->cfg.arch->release(p->cfg.arch_ctx, out, nout);
 	if (nin > 0)
 		failed = p->cfg.arch->detach(p->cfg.arch_ctx, in, nin);
 	for (size_t i = 0; i < nin; i++) {
@@ -203,6 +223,8 @@ static int drop(struct z_pager *p, uintptr_t va, size_t pages)
 {
 	int err = quiesce(p, va, pages);
 
+	if (err == Z_OK)
+		z__forget_out_locked(p, va, pages);
 	for (size_t i = 0; i < pages && err == Z_OK; i += Z_BATCH_MAX) {
 		size_t n = pages - i < Z_BATCH_MAX ? pages - i : Z_BATCH_MAX;
 

@@ -163,6 +163,8 @@ static void record_free(struct z_store *store, z_loc_t loc)
 	want_locked(r, "23", "location_free");
 	if (!token->live)
 		violate(r, "26: location 0x%zx is freed but not in use", (size_t)loc.v);
+	if (z_sim_entry(r->sim, token->va).kind == Z_ENTRY_OUT)
+		violate(r, "26: location 0x%zx is freed and the page table has it", (size_t)loc.v);
 	token->live = false;
 	call_hook(r, CONTRACT_FREE, loc.v);
 	r->inner->ops->location_free(r->inner, loc);
