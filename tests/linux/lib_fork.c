@@ -111,6 +111,53 @@ static void test_child_has_its_own(void **state)
 	lib_close(z);
 }
 
+/* The first thing that the child does to pages that are clean and protected is to write them. */
+static int child_writes(struct zpager *z, char *p)
+{
+	size_t few = 32;
+
+	if (zpager_fork_child(z) != 0) {
+		return 1;
+	}
+	for (size_t i = 0; i < few; i++) {
+		lib_fill(p + i * LIB_PAGE, i, 3);
+	}
+	if (zpager_page_out(z, p, PAGES * LIB_PAGE) != 0) {
+		return 2;
+	}
+	for (size_t i = 0; i < PAGES; i++) {
+		if (!lib_is(p + i * LIB_PAGE, i, i < few ? 3 : 0)) {
+			return 3;
+		}
+	}
+	return 0;
+}
+
+static void test_child_writes_first(void **state)
+{
+	struct cell *cell = *state;
+	struct zpager *z = open_it(cell, 1, NULL);
+	int status;
+
+	if (z == NULL) {
+		skip();
+	}
+	char *p = filled(z);
+	assert_int_equal(zpager_page_out(z, p, PAGES * LIB_PAGE), 0);
+	assert_true(lib_is(p, 0, 0));
+	assert_int_equal(zpager_page_in(z, p, 32 * LIB_PAGE), 0);
+	assert_int_equal(zpager_fork_prepare(z), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		_exit(child_writes(z, p));
+	}
+	zpager_fork_parent(z, pid);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(wrong_pages(p, 0), 0);
+	lib_close(z);
+}
+
 /* Prepared, but the fork failed: all goes on. */
 static void test_fork_that_failed(void **state)
 {
@@ -221,6 +268,9 @@ int main(void)
 		cmocka_unit_test_prestate(test_child_has_its_own, &cells[3]),
 		cmocka_unit_test_prestate(test_child_has_its_own, &cells[4]),
 		cmocka_unit_test_prestate(test_child_has_its_own, &cells[5]),
+		cmocka_unit_test_prestate(test_child_writes_first, &cells[0]),
+		cmocka_unit_test_prestate(test_child_writes_first, &cells[1]),
+		cmocka_unit_test_prestate(test_child_writes_first, &cells[4]),
 		cmocka_unit_test_prestate(test_fork_that_failed, &cells[0]),
 		cmocka_unit_test_prestate(test_fork_that_failed, &cells[5]),
 		cmocka_unit_test_prestate(test_child_that_dies, &cells[0]),

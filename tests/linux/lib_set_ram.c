@@ -70,6 +70,13 @@ static void test_set_ram(void **state)
 
 	assert_int_equal(zpager_set_ram(z, 4 * MIB), 0);
 	touch_all(p);
+	/* Nothing has to leave, but free frames may still hold RAM. */
+	large = process_pages();
+	assert_int_equal(zpager_page_out(z, p, PAGES * LIB_PAGE), 0);
+	assert_int_equal(zpager_set_ram(z, MIB), 0);
+	assert_true(process_pages() + 3 * MIB / LIB_PAGE - 64 < large);
+	assert_int_equal(zpager_set_ram(z, 4 * MIB), 0);
+	touch_all(p);
 	assert_true(lib_resident(p, PAGES * LIB_PAGE) > 3 * MIB / LIB_PAGE);
 	assert_int_equal(zpager_set_ram(z, 5 * MIB), Z_ERR_INVAL);
 	assert_non_null(strstr(zpager_last_error(z), "cannot grow"));
