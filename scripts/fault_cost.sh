@@ -3,7 +3,8 @@
 #
 # fault_cost.sh - instructions that a fault with an eviction costs in the core and in the algorithm,
 # for 10^3 to 10^6 frames: counted by callgrind on the simulator, inside z_pager_fault() alone. The
-# simulated hardware and the store are left out, by the files of the functions.
+# simulated hardware and the store are left out, by the files of the functions. A run without the faults
+# is subtracted, so that the warm-up drops out.
 #
 # FRAMES="1000 10000", ALGORITHMS="clock", FAULTS=n change what is counted.
 set -euo pipefail
@@ -12,14 +13,13 @@ cd "$(dirname "$0")/.."
 build=${BUILD:-build}/fault-cost
 frames=${FRAMES:-1000 10000 100000 1000000}
 algorithms=${ALGORITHMS:-nru clock lru}
-faults=${FAULTS:-4000}
+faults=${FAULTS:-250}
 
 command -v valgrind >/dev/null || { echo "fault_cost: valgrind is missing; run make setup" >&2; exit 1; }
 cmake --preset release -B "$build" -DCMAKE_C_FLAGS=-g >/dev/null
 cmake --build "$build" -j "${JOBS:-$(nproc)}" --target fault_cost >/dev/null
 
-# Instructions of core/ and eviction/, a fault; $3 faults are measured beside those of the warm-up.
-# The two runs differ by $3 faults, so that the warm-up drops out.
+# Instructions in core/ and eviction/ of $3 faults and of the warm-up.
 count() {
 	local out=$build/callgrind.out
 	valgrind --tool=callgrind --toggle-collect=z_pager_fault --callgrind-out-file="$out" \
