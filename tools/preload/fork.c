@@ -10,6 +10,10 @@
  * thread of the program was in dlopen() or pthread_create() at that moment, and the child then
  * calls the same; POSIX does not allow it to.
  *
+ * The child's pager needs a thread before it can serve faults, and libc makes no thread without a
+ * look at the locale and at the list of loaded libraries, both on the heap. These are pinned over
+ * the fork, so that the child has them.
+ *
  * Memory that the pager cannot give to a child: fork() fails with ENOMEM and a line says why.
  * vfork() and posix_spawn() share the memory and need nothing. daemon() and forkpty() call libc's
  * own fork(), so they are here too. A bare clone() without CLONE_VM gets a child whose heap is not
@@ -20,6 +24,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
+#include <locale.h>
 #include <pthread.h>
 #include <pty.h>
 #include <sched.h>
@@ -110,6 +116,72 @@ static void free_files(void)
 	_IO_list_resetlock();
 }
 
+/* ---- what a new thread of libc looks at, all of it inside ---------------------------------- */
+
+#define LINK_MAP_BYTES 1536
+#define LOCALE_BYTES   1536
+#define PINS_MAX       1024
+
+static const void *locale_data;    /* under lock: of the global locale, or NULL */
+static const char *pins[PINS_MAX]; /* under lock: pages that are pinned over the fork */
+static size_t npins;               /* under lock */
+
+/* Where the global locale's character classes are. Outside: it allocates. */
+static void find_locale(void)
+{
+	locale_t copy = duplocale(LC_GLOBAL_LOCALE);
+
+	locale_data = NULL;
+	if (copy != (locale_t)0) {
+		locale_data = copy->__locales[LC_CTYPE];
+		freelocale(copy);
+	}
+}
+
+static int pin(struct zpager *z, const void *address, size_t bytes)
+{
+	const char *page = (const char *)address - ((uintptr_t)address & Z_PAGE_MASK);
+
+	if (address == NULL || !zpager_contains(z, address)) {
+		return 0;
+	}
+	for (; page < (const char *)address + bytes; page += Z_PAGE_SIZE) {
+		int error = zpager_pin(z, page, Z_PAGE_SIZE);
+
+		if (error == Z_ERR_FAULT) {
+			continue; /* what it holds ends before */
+		}
+		if (error != 0) {
+			return error;
+		}
+		pins[npins++] = page;
+		if (npins == PINS_MAX) {
+			return Z_ERR_NOMEM;
+		}
+	}
+	return 0;
+}
+
+static void unpin(struct zpager *z)
+{
+	while (npins > 0) {
+		if (zpager_unpin(z, pins[--npins], Z_PAGE_SIZE) != 0) {
+			abort();
+		}
+	}
+}
+
+static int pin_all(struct zpager *z)
+{
+	int error = pin(z, locale_data, LOCALE_BYTES);
+
+	for (const struct link_map *map = _r_debug.r_map; map != NULL && error == 0;
+	     map = map->l_next) {
+		error = pin(z, map, LINK_MAP_BYTES);
+	}
+	return error;
+}
+
 /* Inside: the pager of the child, its descriptors high again, its reporter. */
 static void begin_child(struct zpager *z)
 {
@@ -130,15 +202,19 @@ static void begin_child(struct zpager *z)
 /* Inside, signals blocked: the clone itself. */
 static pid_t fork_inside(struct zpager *z, int *errno_out)
 {
-	int error = zpager_fork_prepare(z);
+	int error = pin_all(z);
 	pid_t pid;
 
+	if (error == 0) {
+		error = zpager_fork_prepare(z);
+	}
 	if (error != 0) {
 		static atomic_bool said;
 		char text[ZR_TEXT_BYTES];
 
 		(void)snprintf(text, sizeof(text), "fork is refused: %s", zpager_last_error(z));
 		zp_note(&said, text);
+		unpin(z);
 		*errno_out = ENOMEM;
 		return -1;
 	}
@@ -151,6 +227,7 @@ static pid_t fork_inside(struct zpager *z, int *errno_out)
 	} else {
 		zpager_fork_parent(z, pid);
 	}
+	unpin(z);
 	return pid;
 }
 
@@ -165,6 +242,7 @@ ZP_EXPORT pid_t fork(void)
 		return _Fork();
 	}
 	run_prepare();
+	find_locale();
 	_IO_list_lock();
 	zp_enter(&entry);
 	pid = fork_inside(z, &error);
