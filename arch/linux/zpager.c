@@ -166,17 +166,6 @@ int zpager_is_mapped(struct zpager *z, const void *address, size_t bytes)
 
 /* ---- moving ------------------------------------------------------------------------------- */
 
-/*
- * In fault mode signal the kernel cannot write to a page that is write-protected because it is
- * clean; pinned pages are there for the kernel, so they count as written. What is read-only stays so.
- */
-static void make_writable(struct zpager *z, const struct range *r)
-{
-	for (size_t i = 0; i < r->pages && z->sigbus; i++) {
-		(void)z_pager_fault(z->pager, r->va + i * Z_PAGE_SIZE, Z_ACCESS_WRITE);
-	}
-}
-
 int zpager_pin(struct zpager *z, const void *address, size_t bytes)
 {
 	struct range r;
@@ -190,9 +179,6 @@ int zpager_pin(struct zpager *z, const void *address, size_t bytes)
 		return error;
 	}
 	error = z_pager_pin(z->pager, r.va, r.pages);
-	if (error == 0) {
-		make_writable(z, &r);
-	}
 	zl_leave(z, &saved);
 	return range_error(z, error, "pin", address, bytes);
 }

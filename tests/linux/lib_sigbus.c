@@ -214,6 +214,54 @@ static void test_no_frame_left(void **state)
 	assert_non_null(strstr(text, "no page frame could be freed"));
 }
 
+static int no_page_in(struct z_store *store, z_loc_t loc, void *page)
+{
+	(void)store;
+	(void)loc;
+	(void)page;
+	return Z_ERR_IO;
+}
+
+/* The store cannot read: SIGBUS for the program, EFAULT for the kernel, and nothing is lost. */
+static void test_store_that_cannot_read(void **state)
+{
+	const char *mode = *state;
+	int ends[2];
+
+	install();
+	struct zpager *z = lib_simple(MIB, mode, NULL);
+	if (z == NULL) {
+		skip();
+	}
+	volatile char *p = zpager_map(z, 2 * LIB_PAGE, 0);
+	assert_non_null(p);
+	p[0] = 7;
+	p[LIB_PAGE] = 8;
+	assert_int_equal(zpager_page_out(z, (void *)(uintptr_t)p, 2 * LIB_PAGE), 0);
+	const struct z_store_ops *good = z->store->ops;
+	struct z_store_ops bad = *good;
+	bad.page_in = no_page_in;
+	z->store->ops = &bad;
+
+	int before = hits;
+	if (sigsetjmp(jump, 1) == 0) {
+		(void)*p;
+		fail_msg("no SIGBUS");
+	}
+	assert_int_equal(hits, before + 1);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], (void *)(uintptr_t)(p + LIB_PAGE), 1), -1);
+	assert_int_equal(zpager_page_in(z, (void *)(uintptr_t)p, 1), Z_ERR_IO);
+	z->store->ops = good;
+	assert_int_equal(zpager_page_in(z, (void *)(uintptr_t)p, 2 * LIB_PAGE), 0);
+	assert_int_equal(p[0], 7);
+	assert_int_equal(p[LIB_PAGE], 8);
+	close(ends[0]);
+	close(ends[1]);
+	lib_check(z, (void *)(uintptr_t)p, 2 * LIB_PAGE);
+	lib_close(z);
+}
+
 /* A hole is the kernel's own SIGSEGV; before, between and after mappings. */
 static void touch_a_hole(void *arg)
 {
@@ -252,6 +300,8 @@ int main(void)
 		cmocka_unit_test(test_default_action),
 		cmocka_unit_test_prestate(test_no_frame_left, monitor),
 		cmocka_unit_test_prestate(test_no_frame_left, signal_mode),
+		cmocka_unit_test_prestate(test_store_that_cannot_read, monitor),
+		cmocka_unit_test_prestate(test_store_that_cannot_read, signal_mode),
 		cmocka_unit_test_prestate(test_hole, monitor),
 		cmocka_unit_test_prestate(test_hole, signal_mode),
 	};

@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# ctest-timeout: 1200
+#
+# run_xz.sh - xz -9 with two threads, there and back.
+. "$(dirname "$0")/run_common.sh"
+needs xz
+
+$python - "$(sized 120000000 16000000)" >input <<'END'
+import random, sys
+source = random.Random(3)
+words = ["".join(source.choices("etaoinshrdlu", k=source.randint(2, 9))) for _ in range(5000)]
+left = int(sys.argv[1])
+while left > 0:
+    text = " ".join(source.choices(words, k=20000)) + "\n"
+    sys.stdout.write(text[:left])
+    left -= len(text)
+END
+level=$(sized -9 -6)
+compare_stores xz "$level" -T2 --block-size="$(sized 50MiB 4MiB)" -c input
+cp "$work/paged.out" input.xz
+compare_stores xz -dc input.xz
+cmp -s input "$work/paged.out" || fail "what came back is not what went in"
