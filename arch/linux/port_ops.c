@@ -66,21 +66,52 @@ void zl_op_unmap(void *ctx, uintptr_t va, size_t pages)
 	clear_entries(port, va, pages);
 }
 
+/* Is the page being read where it lies, without the lock? */
+static bool is_being_saved(uint64_t e)
+{
+	return zl_pt_kind(e) == Z_ENTRY_HELD && (e & ZL_PT_PRESENT) != 0;
+}
+
+/*
+ * New permissions for the kernel. A page that is being saved stays readable, or the store would
+ * fault; a touch of it is then reported to us when it is out, and refused.
+ */
+static int protect_pieces(struct zl_port *port, uintptr_t va, size_t pages, unsigned int prot)
+{
+	const uint64_t *e = zl_pt_at(port, va);
+	bool readable = (prot & Z_ACCESS_READ) != 0;
+	size_t n;
+
+	for (size_t i = 0; i < pages; i += n) {
+		bool keep = !readable && is_being_saved(e[i]);
+		for (n = 1; i + n < pages; n++) {
+			if ((!readable && is_being_saved(e[i + n])) != keep) {
+				break;
+			}
+		}
+		int p = keep ? PROT_READ : mmap_prot(prot);
+		if (mprotect((char *)va + i * Z_PAGE_SIZE, n * Z_PAGE_SIZE, p) != 0) {
+			return Z_ERR_NOMEM;
+		}
+	}
+	return 0;
+}
+
 int zl_op_protect(void *ctx, uintptr_t va, size_t pages, unsigned int prot)
 {
 	struct zl_port *port = ctx;
 	uint64_t *e = zl_pt_at(port, va);
 
-	if (mprotect((void *)va, pages * Z_PAGE_SIZE, mmap_prot(prot)) != 0) {
+	if (protect_pieces(port, va, pages, prot) != 0) {
 		for (size_t i = 0; i < pages; i++) {
-			(void)mprotect((char *)va + i * Z_PAGE_SIZE, Z_PAGE_SIZE,
-				       mmap_prot(zl_pt_prot(e[i])));
+			(void)protect_pieces(port, va + i * Z_PAGE_SIZE, 1, zl_pt_prot(e[i]));
 		}
 		return Z_ERR_NOMEM;
 	}
 	for (size_t i = 0; i < pages; i++) {
 		uint64_t new = (e[i] & ~ZL_PT_PROT) | ((uint64_t)prot << ZL_PT_PROT_SHIFT);
-		__atomic_store_n(&e[i], new, __ATOMIC_RELAXED); /* scratch() looks without lock */
+		/* scratch() looks without lock */
+		__atomic_store_n(&e[i], new, __ATOMIC_RELAXED);
 	}
 	return 0;
 }
