@@ -151,7 +151,7 @@ struct piece {
 	unsigned int access;
 };
 
-#define PIECES_MAX (Z_SIM_OPERANDS_MAX * 2)
+#define PIECES_MAX ((size_t)Z_SIM_OPERANDS_MAX * 2)
 
 /* Translate all pieces; *failed_out is the first that does not translate. */
 static enum walk_result translate_all(struct z_sim *sim, struct piece *pieces, size_t n,
