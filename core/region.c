@@ -103,9 +103,12 @@ static void close_slot(struct z_pager *p, uint32_t i)
 int z__region_insert_locked(struct z_pager *p, uintptr_t va, size_t pages, unsigned int flags)
 {
 	uint32_t i = z__region_find(p, va);
+	/* What is filled at once may have to be cut out again, which must not split a region. */
+	bool alone = (flags & (Z_MAP_PINNED | Z_MAP_POPULATE)) != 0;
 
 	flags &= Z_MAP_PINNED | Z_MAP_NORESERVE;
-	if (i > 0 && region_end(&p->regions[i - 1]) == va && p->regions[i - 1].flags == flags) {
+	if (!alone && i > 0 && region_end(&p->regions[i - 1]) == va &&
+	    p->regions[i - 1].flags == flags) {
 		p->regions[i - 1].pages += pages;
 	} else {
 		if (p->nregions == p->cfg.max_regions)

@@ -161,15 +161,15 @@ static bool is_free(const struct model *m, uint32_t page, uint32_t n)
 	return true;
 }
 
-/* Would pages at this place be a region of their own? */
-static bool joins(const struct model *m, uint32_t page, unsigned int flags)
+/* Would pages at this place go on the region before? What is filled at once stays alone. */
+static bool joins(const struct model *m, const struct model_op *op, uint32_t page)
 {
-	return m->page[page - 1].mapped && m->page[page - 1].flags == flags;
+	return (op->flags & (Z_MAP_PINNED | Z_MAP_POPULATE)) == 0 && m->page[page - 1].mapped &&
+	       m->page[page - 1].flags == (op->flags & Z_MAP_NORESERVE);
 }
 
 int model_place(const struct model *m, const struct model_op *op, uint32_t *page_out)
 {
-	uint32_t stored = op->flags & (Z_MAP_PINNED | Z_MAP_NORESERVE);
 	uint32_t page = op->page;
 	int err;
 
@@ -202,7 +202,7 @@ int model_place(const struct model *m, const struct model_op *op, uint32_t *page
 			return Z_ERR_NOMEM;
 		}
 	}
-	if (model_regions(m) == m->max_regions && !joins(m, page, stored)) {
+	if (model_regions(m) == m->max_regions && !joins(m, op, page)) {
 		return Z_ERR_NOMEM;
 	}
 	*page_out = page;
@@ -212,7 +212,7 @@ int model_place(const struct model *m, const struct model_op *op, uint32_t *page
 void model_map(struct model *m, const struct model_op *op, uint32_t page)
 {
 	uint32_t stored = op->flags & (Z_MAP_PINNED | Z_MAP_NORESERVE);
-	uint32_t region = joins(m, page, stored) ? m->page[page - 1].region : m->next_region++;
+	uint32_t region = joins(m, op, page) ? m->page[page - 1].region : m->next_region++;
 
 	for (uint32_t i = page; i < page + op->n; i++) {
 		m->page[i] = (struct model_page){
