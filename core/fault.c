@@ -106,11 +106,12 @@ static void count_load(struct z_pager *p, struct z_page_frame *pf, const struct 
 			z__frame_number(p, pf));
 }
 
-static void tell_refault(struct z_pager *p, struct z_page_frame *pf)
+/* A ghost of an untouched page is of an earlier page at its address. */
+static void tell_refault(struct z_pager *p, struct z_page_frame *pf, const struct z_entry *e)
 {
 	uint32_t distance = z__ghost_take_locked(p, (uintptr_t)pf->addr);
 
-	if (distance == 0)
+	if (distance == 0 || e->kind != Z_ENTRY_OUT)
 		return;
 	p->stats.refaults++;
 	if (p->cfg.eviction->refault != NULL)
@@ -123,7 +124,7 @@ static void commit_load(struct z_pager *p, struct z_page_frame *pf, const struct
 	if (e->kind == Z_ENTRY_OUT)
 		p->cfg.store->ops->page_finalize(p->cfg.store, pf, e->loc);
 	count_load(p, pf, e);
-	tell_refault(p, pf);
+	tell_refault(p, pf, e);
 	z__candidate_add_locked(p, pf, Z_ADD_FAULT);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * core_frames.c - page frames in and out of service: banks and their free lists, holes, what a store
- * charges, commitment, pins up to their limit.
+ * charges, commitment, advice, pins up to their limit.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -207,6 +207,28 @@ static void heuristic_commitment(void **state)
 	sim_world_close(w);
 }
 
+/* ---- advice ------------------------------------------------------------------------------ */
+
+static void will_need_costs_nobody_a_page(void **state)
+{
+	struct sim_world *w = sim_world_open(&(struct sim_world_params){.frames = 6});
+	uintptr_t va = sim_world_map(w, 8, SIM_WORLD_RW, 0);
+
+	(void)state;
+	for (uint32_t i = 0; i < 6; i++) {
+		sim_world_fill(w, va + i * Z_PAGE_SIZE, i);
+	}
+	assert_int_equal(z_pager_page_out(w->pager, va, 2, NULL), 0);
+	assert_int_equal(z_pager_advise(w->pager, va, 8, Z_ADVICE_WILLNEED), 0);
+	assert_int_equal(sim_world_stats(w).frames_free, 0);
+	assert_int_equal(sim_world_stats(w).eviction_dirty, 2);
+	for (uint32_t i = 0; i < 6; i++) {
+		assert_int_equal(sim_world_kind(w, va + i * Z_PAGE_SIZE), Z_ENTRY_IN);
+	}
+	assert_int_equal(sim_world_kind(w, va + 6 * Z_PAGE_SIZE), Z_ENTRY_UNTOUCHED);
+	sim_world_close(w);
+}
+
 /* ---- pins -------------------------------------------------------------------------------- */
 
 static void pins_have_a_limit(void **state)
@@ -266,6 +288,7 @@ int main(void)
 		cmocka_unit_test(fewer_frames_than_pins),
 		cmocka_unit_test(strict_commitment),
 		cmocka_unit_test(heuristic_commitment),
+		cmocka_unit_test(will_need_costs_nobody_a_page),
 		cmocka_unit_test(pins_have_a_limit),
 		cmocka_unit_test(eviction_in_an_isr),
 	};

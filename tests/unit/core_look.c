@@ -181,6 +181,26 @@ static void ghosts_know_the_distance(void **state)
 	sim_world_close(none);
 }
 
+/* A page whose contents were given up, or another one at its address, does not come back. */
+static void a_new_page_is_no_refault(void **state)
+{
+	struct sim_world *w = sim_world_open(&(struct sim_world_params){.ghosts = 64});
+	uintptr_t va = sim_world_map(w, 2, SIM_WORLD_RW, 0);
+
+	(void)state;
+	sim_world_fill(w, va, 1);
+	sim_world_fill(w, va + Z_PAGE_SIZE, 2);
+	assert_int_equal(z_pager_page_out(w->pager, va, 2, NULL), 0);
+	assert_int_equal(z_pager_advise(w->pager, va, 1, Z_ADVICE_DONTNEED), 0);
+	sim_world_fill(w, va, 3);
+	assert_int_equal(sim_world_stats(w).refaults, 0);
+	assert_int_equal(z_pager_unmap(w->pager, va, 2), 0);
+	assert_int_equal(sim_world_map(w, 2, SIM_WORLD_RW, 0), va);
+	sim_world_fill(w, va + Z_PAGE_SIZE, 4);
+	assert_int_equal(sim_world_stats(w).refaults, 0);
+	sim_world_close(w);
+}
+
 static void every_error_has_a_text(void **state)
 {
 	static const int errors[] = {
@@ -206,6 +226,7 @@ int main(void)
 		cmocka_unit_test(the_ring_keeps_the_last_events),
 		cmocka_unit_test(events_have_names),
 		cmocka_unit_test(ghosts_know_the_distance),
+		cmocka_unit_test(a_new_page_is_no_refault),
 		cmocka_unit_test(every_error_has_a_text),
 	};
 
