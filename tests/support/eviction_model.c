@@ -250,7 +250,7 @@ static uint32_t nru_select(struct ev_model *m)
 		bool is_new = m->mark[frame];
 		bool keep = m->cold[frame] || aside || (bits & Z_INFO_DIRTY) == 0;
 		/* 0: class 2, 1: class 3, 2: new ones */
-		uint32_t kind = is_new ? 2 : (bits & Z_INFO_DIRTY) / Z_INFO_DIRTY;
+		uint32_t kind = is_new ? 2U : (uint32_t)((bits & Z_INFO_DIRTY) != 0);
 
 		m->mark[frame] = false;
 		m->cold[frame] = false;
