@@ -45,9 +45,15 @@ static void *try_to_come_back(void *arg)
 
 void zl_follow_init(struct zl_follow *f)
 {
+	bool tried = f->tried;
+	bool may_yield = f->may_yield;
 	pthread_t thread;
 
-	*f = (struct zl_follow){.fd = -1, .cpu = -1};
+	*f = (struct zl_follow){.fd = -1, .cpu = -1, .tried = true, .may_yield = may_yield};
+	if (tried) {
+		/* A forked child: nobody serves the faults of a new thread yet. */
+		return;
+	}
 	if (pthread_create(&thread, NULL, try_to_come_back, &f->may_yield) == 0) {
 		pthread_join(thread, NULL);
 	}

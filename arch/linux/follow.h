@@ -16,6 +16,7 @@ struct zl_follow {
 	uint32_t stat_of; /* the thread whose stat file is open */
 	int fd;           /* that file, or -1 */
 	int cpu;          /* where we are bound to, or -1 */
+	bool tried;       /* may_yield is known */
 	bool may_yield;   /* we can become SCHED_IDLE and come back */
 };
 
