@@ -189,30 +189,42 @@ void z__forget_out_locked(struct z_pager *p, uintptr_t va, size_t pages)
 	forget_batch(p, ops, n);
 }
 
-/* Drop the contents of up to Z_BATCH_MAX resident pages, none of them held or pinned. */
-static int drop_batch(struct z_pager *p, uintptr_t va, size_t pages)
+/* Take the resident pages of a range out of their frames, as far as the port can. */
+static size_t detach_resident(struct z_pager *p, uintptr_t va, size_t pages, struct z_page_op *ops,
+			      size_t *failed_out)
 {
-	struct z_page_op in[Z_BATCH_MAX];
-	size_t nin = 0;
-	size_t failed = 0;
+	size_t n = 0;
+	size_t kept = 0;
 
 	for (size_t i = 0; i < pages; i++) {
 		struct z_entry e = z__entry(p, z__page_va(va, i));
 
 		if (e.kind == Z_ENTRY_IN)
-			in[nin++] = (struct z_page_op){
+			ops[n++] = (struct z_page_op){
 				.va = z__page_va(va, i), .phys = e.phys, .untouched = true};
 	}
-	if (nin > 0)
-		failed = p->cfg.arch->detach(p->cfg.arch_ctx, in, nin);
-	for (size_t i = 0; i < nin; i++) {
-		struct z_page_frame *pf = z__frame_of_phys(p, in[i].phys);
+	*failed_out = n > 0 ? p->cfg.arch->detach(p->cfg.arch_ctx, ops, n) : 0;
+	for (size_t i = 0; i < n; i++) {
+		if (ops[i].status == Z_OK)
+			ops[kept++] = ops[i];
+	}
+	return kept;
+}
 
-		if (in[i].status != Z_OK)
-			continue;
+/* Drop the contents of up to Z_BATCH_MAX resident pages, none of them held or pinned. */
+static int drop_batch(struct z_pager *p, uintptr_t va, size_t pages)
+{
+	struct z_page_op ops[Z_BATCH_MAX];
+	size_t failed;
+	size_t n = detach_resident(p, va, pages, ops, &failed);
+
+	if (n > 0)
+		p->cfg.arch->release(p->cfg.arch_ctx, ops, n);
+	for (size_t i = 0; i < n; i++) {
+		struct z_page_frame *pf = z__frame_of_phys(p, ops[i].phys);
+
 		z__drop_copy_locked(p, pf);
 		z__candidate_remove_locked(p, pf, Z_REMOVE_UNMAP);
-		p->cfg.arch->release(p->cfg.arch_ctx, &in[i], 1);
 		z__frame_move(p, pf, Z_FRAME_CLAIMED);
 		z__free_list_put_locked(p, pf);
 	}
