@@ -49,7 +49,7 @@ struct zr_slot {
 	char mechanism[16];
 	uint64_t budget_bytes;
 	uint64_t mapped_peak_bytes; /* most that was mapped at one time, of the samples taken */
-	uint64_t beyond_bytes;      /* RAM of the store that the budget does not cover */
+	uint64_t beyond_bytes;      /* most RAM of the store beyond the budget, likewise */
 	uint64_t unpaged_bytes;     /* large anonymous mappings that are not paged, in all */
 	struct z_stats stats;
 	_Atomic uint32_t json_at;

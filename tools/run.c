@@ -94,6 +94,13 @@ static int check_ram(struct run_options *options)
 	return 0;
 }
 
+static bool can_write(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+
+	return fd >= 0 && close(fd) == 0;
+}
+
 static int check_options(struct run_options *options)
 {
 	int status = check_ram(options);
@@ -110,6 +117,9 @@ static int check_options(struct run_options *options)
 	}
 	if (!is_one_of(options->mechanism, "copy", "move")) {
 		return cmd_fail(EXIT_USAGE, "--mechanism %s: use copy or move", options->mechanism);
+	}
+	if (options->stats != NULL && !can_write(options->stats)) {
+		return cmd_fail(EXIT_USAGE, "--stats %s: %s", options->stats, strerror(errno));
 	}
 	if (options->command[0] == NULL) {
 		return cmd_fail(EXIT_USAGE, "no program; usage: zpager run [OPTIONS] -- PROGRAM");

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/run_common.sh"
 needs gcc
 
-$python - "$(sized 6000 700)" >large.c <<'END'
+$python - "$(sized 6000 120)" >large.c <<'END'
 import random, sys
 source = random.Random(5)
 count = int(sys.argv[1])

@@ -18,4 +18,4 @@ for _ in range(n // 4):
     digest.update(table.get("key %d" % source.randrange(n), "none").encode())
 print(len(table), digest.hexdigest(), sum(len(value) for value in table.values()))
 END
-compare_stores $python dict.py "$(sized 2000000 300000)"
+compare_stores $python dict.py "$(sized 2000000 150000)"

@@ -8,7 +8,7 @@
 . "$(dirname "$0")/run_common.sh"
 needs redis-server redis-cli redis-benchmark
 
-values=$(sized 500000 50000)
+values=$(sized 500000 20000)
 port=$((20000 + $$ % 20000))
 server=
 
@@ -57,7 +57,7 @@ work_on() {
 		cli dbsize
 		timeout -s KILL "$limit_s" redis-cli -p "$port" <ask
 	} >"$1.out" || fail "$1: read back"
-	timeout -s KILL "$limit_s" redis-benchmark -p "$port" -q -n "$(sized 100000 10000)" -r 10000 -d 500 \
+	timeout -s KILL "$limit_s" redis-benchmark -p "$port" -q -n "$(sized 100000 3000)" -r 10000 -d 500 \
 		-t set,get,lpush,lrange_100 >"$1.bench" || fail "$1: redis-benchmark"
 	{
 		cli dbsize

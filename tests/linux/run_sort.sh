@@ -6,7 +6,7 @@
 . "$(dirname "$0")/run_common.sh"
 needs sort
 
-bytes=$(sized 300000000 40000000)
+bytes=$(sized 300000000 12000000)
 $python - "$bytes" >input <<'END'
 import random, sys
 source = random.Random(1)

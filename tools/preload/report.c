@@ -90,7 +90,9 @@ static void write_slot(struct zpager *z, struct zr_slot *mine)
 
 	zpager_stats(z, &mine->stats, &info);
 	mine->budget_bytes = info.budget_bytes;
-	mine->beyond_bytes = info.store_beyond_bytes;
+	if (info.store_beyond_bytes > mine->beyond_bytes) {
+		mine->beyond_bytes = info.store_beyond_bytes;
+	}
 	mine->unpaged_bytes = zp_unpaged_bytes();
 	if (info.mapped_bytes > mine->mapped_peak_bytes) {
 		mine->mapped_peak_bytes = info.mapped_bytes;

@@ -1,0 +1,184 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# run_errors.sh - zpager run says what is wrong in one line, and is otherwise not noticed: status,
+# signals, stdin and stdout, file descriptors, children.
+. "$(dirname "$0")/run_common.sh"
+needs gcc
+
+failed=0
+bad() {
+	echo "FAIL: $*" >&2
+	failed=1
+}
+
+# refused STATUS PATTERN ARGUMENTS...: zpager ARGUMENTS gives exactly one line, and that status.
+refused() {
+	local status=$1 pattern=$2 got
+	shift 2
+	"$zpager" "$@" >out 2>err </dev/null
+	got=$?
+	[ $got -eq "$status" ] || bad "zpager $*: status $got, not $status: $(cat err)"
+	[ "$(wc -l <err)" -eq 1 ] && [ ! -s out ] || bad "zpager $*: not one line: $(cat out err)"
+	grep -qE -- "$pattern" err || bad "zpager $*: no \"$pattern\" in: $(cat err)"
+}
+
+# ends STATUS OUTPUT ARGUMENTS...: zpager run ARGUMENTS ends so and prints that.
+ends() {
+	local status=$1 output=$2 got
+	shift 2
+	timeout -s KILL 60 "$zpager" run --ram 16M "$@" >out 2>err </dev/null
+	got=$?
+	[ $got -eq "$status" ] || bad "zpager run $*: status $got, not $status: $(cat err)"
+	[ "$(cat out)" = "$output" ] || bad "zpager run $*: \"$(cat out)\", not \"$output\""
+	grep -q '^zpager: budget 16.0 MiB, peak RSS .* faults, .* pages in, .* out, .* s in faults' err ||
+		bad "zpager run $*: no summary in: $(cat err)"
+}
+
+echo "what is refused, before the program runs"
+refused 2 'not a size' run --ram lots -- true
+refused 2 'not a size' run --ram 12Q -- true
+refused 2 'not a size' run --ram -5M -- true
+refused 2 'too small' run --ram 0 -- true
+refused 2 'too small' run --ram 64K -- true
+refused 2 'more than this machine has' run --ram 4096T -- true
+refused 2 'no algorithm of that name; use one of .*clock' run --eviction none -- true
+refused 2 'use monitor or signal' run --fault-mode none -- true
+refused 2 'use copy or move' run --mechanism none -- true
+refused 2 'store' run --store none: -- true
+refused 2 'store' run --store 'file:/no/such/folder' -- true
+refused 2 'store' run --store 'lz4:size=none' -- true
+refused 2 'no program' run
+refused 2 'unknown option --none' run --none -- true
+refused 2 'needs a value' run --ram
+refused 2 'no command "none"' none
+refused 2 'takes no argument' list none
+refused 2 '/no/such/folder/stats' run --stats /no/such/folder/stats -- true
+refused 127 'no such program' run -- no-such-program
+refused 127 'No such file' run -- ./no-such-program
+refused 126 'not a file' run -- ./
+echo data >plain-file
+refused 126 'Permission denied|can be executed' run -- ./plain-file
+chmod +x plain-file
+refused 126 'neither a program nor a script' run -- ./plain-file
+
+echo 'int main(void) { return 0; }' >null.c
+gcc -o dynamic null.c || skip "gcc makes no program"
+if gcc -static -o static null.c 2>/dev/null; then
+	refused 2 'statically linked.*link it dynamically' run -- ./static
+	printf '#!%s/static\n' "$work" >script && chmod +x script
+	refused 2 'statically linked' run -- ./script
+fi
+cp dynamic set-uid && chmod u+s set-uid
+refused 2 'set-uid or set-gid.*run a copy' run -- ./set-uid
+cp dynamic set-gid && chmod g+s set-gid
+refused 2 'set-uid or set-gid' run -- ./set-gid
+if command -v setcap >/dev/null && cp dynamic capable && setcap cap_net_raw+ep capable 2>/dev/null; then
+	refused 2 'file capabilities' run -- ./capable
+fi
+
+echo "what passes through"
+ends 0 '' -- true
+ends 7 '' -- sh -c 'exit 7'
+ends 0 'a b' -- echo a b
+ends 0 '' -- ./dynamic
+for name in TERM INT HUP USR1 SEGV KILL ABRT; do
+	ends $((128 + $(kill -l $name))) '' -- sh -c "kill -$name \$\$" 2>/dev/null
+done
+[ "$(echo through | "$zpager" run -- cat 2>/dev/null)" = through ] || bad "stdin"
+[ "$(printf 'x%.0s' {1..200000} | "$zpager" run -- wc -c 2>/dev/null)" = 200000 ] || bad "long stdin"
+"$zpager" run -- sh -c 'exit $#' sh a b c 2>/dev/null
+[ $? -eq 3 ] || bad "arguments"
+[ "$(LD_PRELOAD=libc.so.6 "$zpager" run -- sh -c 'echo $LD_PRELOAD' 2>/dev/null | grep -c 'preload.so:libc.so.6$')" = 1 ] ||
+	bad "an LD_PRELOAD that was there is gone"
+
+# A signal that is sent to zpager reaches the program, whose handler decides.
+cat >handler.sh <<'END'
+trap 'echo got it; exit 9' TERM
+echo ready
+while :; do sleep 0.1; done
+END
+"$zpager" run -- sh handler.sh >out 2>err &
+child=$!
+for _ in $(seq 100); do grep -q ready out && break; sleep 0.1; done
+kill -TERM $child
+wait $child
+[ $? -eq 9 ] && grep -q 'got it' out || bad "SIGTERM did not reach the handler: $(cat out err)"
+
+# SIGKILL to zpager takes the program along.
+"$zpager" run -- sh -c 'echo $$ >pid; exec sleep 60' 2>/dev/null &
+child=$!
+for _ in $(seq 100); do [ -s pid ] && break; sleep 0.1; done
+kill -KILL $child
+wait $child 2>/dev/null
+for _ in $(seq 50); do kill -0 "$(cat pid)" 2>/dev/null || break; sleep 0.1; done
+kill -0 "$(cat pid)" 2>/dev/null && bad "the program outlived zpager"
+
+echo "statistics"
+"$zpager" run --ram 16M --stats stats.json -- $python -c 'x = bytearray(30 << 20)' 2>/dev/null
+$python - stats.json <<'END' || bad "--stats: $(cat stats.json)"
+import json, sys
+data = json.load(open(sys.argv[1]))
+assert data["exit_status"] == 0 and data["signal"] == 0
+assert data["budget_bytes"] == 16 << 20
+assert data["peak_rss_bytes"] > 16 << 20
+assert data["faults"] > 7000 and data["pages_out"] > 3000
+assert data["processes"][0]["program"].startswith("python")
+assert data["processes"][0]["pager"]["pagefaults"] == data["faults"]
+END
+("$zpager" run --ram 16M --stats stats.json -- $python -c '
+import os, signal, time
+x = bytearray(30 << 20)
+time.sleep(0.5)
+os.kill(os.getpid(), signal.SIGKILL)') 2>/dev/null
+grep -q '"signal": 9' stats.json && ! grep -q '"pages_out": 0,' stats.json ||
+	bad "figures of a killed program: $(cat stats.json)"
+
+echo "file descriptors"
+ends 0 '3' -- $python -c 'import os; print(os.open("/dev/null", os.O_RDONLY))' 3<&-
+ends 0 'ok' -- $python -c '
+import os
+os.closerange(3, 65536)
+x = bytearray(40 << 20)
+for i in range(3, 1024):
+    try: os.dup2(1, i)
+    except OSError: pass
+assert sum(x[::4096]) == 0
+x[::4096] = b"a" * len(x[::4096])
+assert x.count(b"a") == len(x[::4096])
+print("ok")'
+
+echo "signal mode"
+ends 0 '31457280' --fault-mode signal -- $python -c 'print(len(bytearray(30 << 20)))'
+
+echo "children"
+cat >fork.py <<'END'
+import os
+n = 150000
+table = {i: "value %d" % i for i in range(n)}
+total = sum(map(len, table.values()))
+reader, writer = os.pipe()
+child = os.fork()
+if child == 0:
+    assert sum(map(len, table.values())) == total
+    for i in range(0, n, 3):
+        table[i] = "changed by the child %d" % i
+    os.write(writer, b"%d" % sum(map(len, table.values())))
+    os._exit(5)
+for i in range(0, n, 5):
+    table[i] = "parent"
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+print(os.read(reader, 100).decode(), sum(map(len, table.values())))
+END
+expected=$($python fork.py)
+for store in default file: 'lz4:size=1G&own=yes' 'ram:size=1G&own=yes'; do
+	mapfile -t options < <(store_option "$store")
+	ends 0 "$expected" --ram 14M --ram 16M "${options[@]}" -- $python fork.py
+done
+ends 0 'got a' -- bash -c 'echo a | cat | (read x; echo got $x)'
+ends 0 '1000000 3' -- perl -e '$| = 1; my $x = "a" x 1000000;
+	if (!fork) { print length($x); exit 3 } wait; print " ", $? >> 8, "\n"'
+ends 0 'spawned' -- $python -c 'import subprocess; print(subprocess.check_output(["echo", "spawned"], text=True), end="")'
+ends 0 'replaced' -- sh -c 'exec echo replaced'
+
+exit $failed
