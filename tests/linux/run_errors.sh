@@ -126,11 +126,11 @@ assert data["faults"] > 7000 and data["pages_out"] > 3000
 assert data["processes"][0]["program"].startswith("python")
 assert data["processes"][0]["pager"]["pagefaults"] == data["faults"]
 END
-("$zpager" run --ram 16M --stats stats.json -- $python -c '
+{ "$zpager" run --ram 16M --stats stats.json -- $python -c '
 import os, signal, time
 x = bytearray(30 << 20)
 time.sleep(0.5)
-os.kill(os.getpid(), signal.SIGKILL)') 2>/dev/null
+os.kill(os.getpid(), signal.SIGKILL)' & wait $!; } 2>/dev/null
 grep -q '"signal": 9' stats.json && ! grep -q '"pages_out": 0,' stats.json ||
 	bad "figures of a killed program: $(cat stats.json)"
 
@@ -149,7 +149,23 @@ assert x.count(b"a") == len(x[::4096])
 print("ok")'
 
 echo "signal mode"
-ends 0 '31457280' --fault-mode signal -- $python -c 'print(len(bytearray(30 << 20)))'
+cat >touch.c <<'END'
+#include <stdlib.h>
+int main(void)
+{
+	size_t n = (30 << 20) / sizeof(long), bad = 0;
+	long *words = malloc(n * sizeof(long));
+
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < n; i += 100) words[i] = (long)i + round;
+		for (size_t i = 0; i < n; i += 100) bad += words[i] != (long)i + round;
+	}
+	return bad == 0 ? 42 : 1;
+}
+END
+gcc -O1 -o touch touch.c || bad "gcc"
+ends 42 '' --fault-mode signal -- ./touch
+ends 42 '' --mechanism copy --eviction lru -- ./touch
 
 echo "children"
 cat >fork.py <<'END'

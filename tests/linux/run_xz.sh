@@ -6,7 +6,7 @@
 . "$(dirname "$0")/run_common.sh"
 needs xz
 
-$python - "$(sized 120000000 6000000)" >input <<'END'
+$python - "$(sized 120000000 2000000)" >input <<'END'
 import random, sys
 source = random.Random(3)
 words = ["".join(source.choices("etaoinshrdlu", k=source.randint(2, 9))) for _ in range(5000)]
@@ -16,8 +16,8 @@ while left > 0:
     sys.stdout.write(text[:left])
     left -= len(text)
 END
-level=$(sized -9 -6)
-compare_stores xz "$level" -T2 --block-size="$(sized 50MiB 2MiB)" -c input
+level=$(sized -9 -1)
+compare_stores xz "$level" -T2 --block-size="$(sized 50MiB 1MiB)" -c input
 cp "$work/paged.out" input.xz
 compare_stores xz -dc input.xz
 cmp -s input "$work/paged.out" || fail "what came back is not what went in"
