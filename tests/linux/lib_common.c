@@ -89,7 +89,7 @@ static uint64_t word_of(uint64_t number, uint64_t version, size_t i)
 	return lib_random(&state);
 }
 
-void lib_fill(void *page, uint64_t number, uint64_t version)
+LIB_TOUCHES_PAGES void lib_fill(void *page, uint64_t number, uint64_t version)
 {
 	uint64_t *words = page;
 
@@ -98,7 +98,7 @@ void lib_fill(void *page, uint64_t number, uint64_t version)
 	}
 }
 
-bool lib_is(const void *page, uint64_t number, uint64_t version)
+LIB_TOUCHES_PAGES bool lib_is(const void *page, uint64_t number, uint64_t version)
 {
 	const uint64_t *words = page;
 

@@ -17,6 +17,12 @@
 /* A store that takes nothing from the budget and never fails. */
 #define LIB_RAM_STORE "ram:size=64M&own=yes"
 
+/*
+ * For functions that touch paged memory: the store reads the same bytes from another thread, and what
+ * orders the two is write protection and the kernel, which the thread sanitizer cannot see.
+ */
+#define LIB_TOUCHES_PAGES __attribute__((no_sanitize_thread))
+
 /* lib_open - an instance, or NULL if this kernel or user cannot: a line says so. Else asserts. */
 struct zpager *lib_open(const struct zpager_options *options);
 

@@ -47,7 +47,7 @@ static uint64_t *own_word(struct shared *s, size_t page, uint64_t number)
 	return (uint64_t *)(void *)(s->region + page * LIB_PAGE) + 8 * (number + 1);
 }
 
-static void *count(void *arg)
+LIB_TOUCHES_PAGES static void *count(void *arg)
 {
 	struct worker *w = arg;
 	uint64_t random = w->number;
@@ -61,7 +61,7 @@ static void *count(void *arg)
 }
 
 /* All at once on the same page, page after page. */
-static void *together(void *arg)
+LIB_TOUCHES_PAGES static void *together(void *arg)
 {
 	struct worker *w = arg;
 
@@ -73,7 +73,7 @@ static void *together(void *arg)
 }
 
 /* Mappings of its own come and go; they always read as zeros first. */
-static void *map_and_unmap(void *arg)
+LIB_TOUCHES_PAGES static void *map_and_unmap(void *arg)
 {
 	struct worker *w = arg;
 	struct zpager *z = w->shared->z;
@@ -136,7 +136,7 @@ static void run(struct shared *s, void *(*const functions[])(void *), int n)
 	}
 }
 
-static void check_sums(struct shared *s)
+LIB_TOUCHES_PAGES static void check_sums(struct shared *s)
 {
 	uint64_t sum = 0;
 	uint64_t own[THREADS] = {0};
