@@ -20,6 +20,7 @@
 #define EXIT_NOT_FOUND 127
 
 int cmd_run(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 
 /* cmd_fail - "zpager: ..." on stderr; returns the status. */

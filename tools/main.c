@@ -21,6 +21,7 @@ struct command {
 
 static const struct command commands[] = {
 	{"run", cmd_run, "run an unmodified program with less memory than it needs"},
+	{"bench", cmd_bench, "print what accesses and faults cost on this machine"},
 	{"list", cmd_list, "list the stores and the eviction algorithms"},
 };
 
