@@ -118,69 +118,70 @@ static void tell_refault(struct z_pager *p, struct z_page_frame *pf, const struc
 		p->cfg.eviction->refault(p->eviction_state, pf, distance);
 }
 
-static void commit_load(struct z_pager *p, struct z_page_frame *pf, const struct z_entry *e)
+static void commit_load(struct z_pager *p, struct z_page_frame *pf, const struct z_entry *e,
+			enum z_add_reason reason)
 {
 	z__frame_move(p, pf, Z_FRAME_RESIDENT);
 	if (e->kind == Z_ENTRY_OUT)
 		p->cfg.store->ops->page_finalize(p->cfg.store, pf, e->loc);
 	count_load(p, pf, e);
 	tell_refault(p, pf, e);
-	z__candidate_add_locked(p, pf, Z_ADD_FAULT);
+	z__candidate_add_locked(p, pf, reason);
 }
 
-static int load(struct z_pager *p, const struct z_entry *e, uintptr_t va, unsigned int access,
+static int load(struct z_pager *p, const struct z_entry *e, const struct z_request *r,
 		struct z_page_frame *pf)
 {
-	struct z_page_op op = {.va = va, .phys = z__frame_phys(p, pf)};
-	bool write = (access & Z_ACCESS_WRITE) != 0;
+	struct z_page_op op = {.va = r->va, .phys = z__frame_phys(p, pf)};
+	bool write = (r->access & Z_ACCESS_WRITE) != 0;
 	void *page;
 	int err;
 
 	z__frame_move(p, pf, Z_FRAME_LOADING);
-	pf->addr = (void *)va;
-	p->cfg.arch->hold(p->cfg.arch_ctx, va, op.phys);
+	pf->addr = (void *)r->va;
+	p->cfg.arch->hold(p->cfg.arch_ctx, r->va, op.phys);
 
-	err = transfer(p, e, va, op.phys, &page);
+	err = transfer(p, e, r->va, op.phys, &page);
 	p->stats.read_errors += err != Z_OK;
 	if (err == Z_OK && p->cfg.arch->attach(p->cfg.arch_ctx, &op, 1,
 					       write ? Z_ATTACH_DIRTY : Z_ATTACH_CLEAN) > 0)
 		err = op.status;
 
 	if (err == Z_OK)
-		commit_load(p, pf, e);
+		commit_load(p, pf, e, r->why);
 	else
 		undo_load(p, pf, e, &op, err);
-	p->cfg.arch->scratch_done(p->cfg.arch_ctx, va, op.phys, page, Z_SCRATCH_FILL);
+	p->cfg.arch->scratch_done(p->cfg.arch_ctx, r->va, op.phys, page, Z_SCRATCH_FILL);
 	return err;
 }
 
 /* ---- all of it --------------------------------------------------------------------------- */
 
 /* A page that is there already: let the port do its half, and the algorithm know. */
-static struct z_page_frame *present(struct z_pager *p, const struct z_entry *e, uintptr_t va,
-				    unsigned int access)
+static struct z_page_frame *present(struct z_pager *p, const struct z_entry *e,
+				    const struct z_request *r)
 {
 	struct z_page_frame *pf = z__frame_of_phys(p, e->phys);
 
-	if (access == 0)
+	if (r->access == 0)
 		return pf;
-	p->cfg.arch->touch(p->cfg.arch_ctx, va, access);
+	p->cfg.arch->touch(p->cfg.arch_ctx, r->va, r->access);
 	if ((pf->flags & Z_PAGE_FRAME_QUEUED) != 0 && p->cfg.eviction->accessed != NULL)
 		p->cfg.eviction->accessed(p->eviction_state, pf);
 	return pf;
 }
 
 /* One look at the page. Z_ERR_AGAIN: the world has changed, look again. */
-static int attempt(struct z_pager *p, uintptr_t va, unsigned int access, struct z_page_frame **hand,
+static int attempt(struct z_pager *p, const struct z_request *r, struct z_page_frame **hand,
 		   struct z_page_frame **pf_out, bool *loaded)
 {
-	struct z_entry e = z__entry(p, va);
+	struct z_entry e = z__entry(p, r->va);
 	bool dropped;
 	int err;
 
-	switch (classify(&e, access)) {
+	switch (classify(&e, r->access)) {
 	case FOUND_PRESENT:
-		*pf_out = present(p, &e, va, access);
+		*pf_out = present(p, &e, r);
 		return Z_OK;
 	case FOUND_BUSY:
 		z__frame_wait_locked(p, z__frame_of_phys(p, e.phys));
@@ -197,7 +198,7 @@ static int attempt(struct z_pager *p, uintptr_t va, unsigned int access, struct 
 		if (err != Z_OK || dropped)
 			return err != Z_OK ? err : Z_ERR_AGAIN;
 	}
-	err = load(p, &e, va, access, *hand);
+	err = load(p, &e, r, *hand);
 	if (err != Z_OK)
 		return err;
 	*pf_out = *hand;
@@ -206,15 +207,15 @@ static int attempt(struct z_pager *p, uintptr_t va, unsigned int access, struct 
 	return Z_OK;
 }
 
-int z__resident_locked(struct z_pager *p, uintptr_t va, unsigned int access,
-		       struct z_page_frame **pf_out, bool *loaded_out)
+int z__resident_locked(struct z_pager *p, const struct z_request *r, struct z_page_frame **pf_out,
+		       bool *loaded_out)
 {
 	struct z_page_frame *hand = NULL;
 	bool loaded = false;
 	int err;
 
 	do {
-		err = attempt(p, va, access, &hand, pf_out, &loaded);
+		err = attempt(p, r, &hand, pf_out, &loaded);
 	} while (err == Z_ERR_AGAIN);
 
 	if (hand != NULL)
@@ -298,19 +299,19 @@ static void evict_ahead(struct z_pager *p)
 
 enum z_fault_result z_pager_fault(struct z_pager *p, uintptr_t va, unsigned int access)
 {
+	struct z_request r = {z_page_align_down(va), access, Z_ADD_FAULT};
 	struct context c = context_of(p);
 	struct z_page_frame *pf;
 	bool loaded = false;
 	int err = Z_ERR_FAULT;
 
-	va = z_page_align_down(va);
 	z__lock(p);
-	if (z__in_window(p, va))
-		err = z__resident_locked(p, va, access, &pf, &loaded);
+	if (z__in_window(p, r.va))
+		err = z__resident_locked(p, &r, &pf, &loaded);
 	if (err == Z_OK)
-		z__event_locked(p, loaded ? Z_EVENT_FAULT : Z_EVENT_SOFT_FAULT, va, access);
+		z__event_locked(p, loaded ? Z_EVENT_FAULT : Z_EVENT_SOFT_FAULT, r.va, access);
 	else
-		z__event_locked(p, Z_EVENT_BAD_FAULT, va, access);
+		z__event_locked(p, Z_EVENT_BAD_FAULT, r.va, access);
 	if (loaded)
 		evict_ahead(p);
 	account(p, &c, err, loaded);

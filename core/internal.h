@@ -158,14 +158,29 @@ bool z__region_pins(const struct z_pager *p, uintptr_t va);
 
 /* ---- page_io.c, fault.c, evict.c ---- */
 
+/* What is asked of a page. Constant while it is answered. */
+struct z_request {
+	uintptr_t va;
+	unsigned int access;   /* enum z_access bits; 0: none known, permissions do not matter */
+	enum z_add_reason why; /* what the algorithm is told if the page has to be loaded */
+};
+
 /*
  * z__resident_locked - make one mapped page resident; the lock may drop, but not between the moment
  * that the page is in and the return. *pf_out is its frame. Errors: enum z_err; Z_ERR_FAULT not
  * mapped, Z_ERR_PERM the permissions forbid the access. *loaded_out (may be NULL): it was not
  * there before.
  */
-int z__resident_locked(struct z_pager *p, uintptr_t va, unsigned int access,
-		       struct z_page_frame **pf_out, bool *loaded_out);
+int z__resident_locked(struct z_pager *p, const struct z_request *r, struct z_page_frame **pf_out,
+		       bool *loaded_out);
+
+/* The same for a page that is wanted, but not touched yet. */
+static inline int z__ahead_locked(struct z_pager *p, uintptr_t va, struct z_page_frame **pf_out)
+{
+	struct z_request r = {.va = va, .why = Z_ADD_AHEAD};
+
+	return z__resident_locked(p, &r, pf_out, NULL);
+}
 
 /* Give a CLAIMED frame, evicting if none is free. *dropped_out: the lock was dropped. */
 int z__frame_obtain_locked(struct z_pager *p, struct z_page_frame **pf_out, bool *dropped_out);

@@ -151,7 +151,7 @@ static int populate(struct z_pager *p, uintptr_t va, size_t pages, unsigned int 
 	int err = Z_OK;
 
 	for (size_t i = 0; i < pages && err == Z_OK; i++) {
-		err = z__resident_locked(p, z__page_va(va, i), 0, &pf, NULL);
+		err = z__ahead_locked(p, z__page_va(va, i), &pf);
 		if (err == Z_OK && (flags & Z_MAP_PINNED) != 0)
 			err = z__pin_frame_locked(p, pf);
 	}

@@ -20,7 +20,7 @@ int z_pager_page_in(struct z_pager *p, uintptr_t va, size_t pages, size_t *done_
 	if (err == Z_OK) {
 		z__lock(p);
 		while (done < pages && err == Z_OK) {
-			err = z__resident_locked(p, z__page_va(va, done), 0, &pf, NULL);
+			err = z__ahead_locked(p, z__page_va(va, done), &pf);
 			done += err == Z_OK;
 		}
 		z__unlock(p);
@@ -119,7 +119,7 @@ static void will_need(struct z_pager *p, uintptr_t va, size_t pages)
 	int err = Z_OK;
 
 	for (size_t i = 0; i < pages && err == Z_OK && p->free_count > p->cfg.low_water; i++)
-		err = z__resident_locked(p, z__page_va(va, i), 0, &pf, NULL);
+		err = z__ahead_locked(p, z__page_va(va, i), &pf);
 }
 
 static void tell_algorithm(struct z_pager *p, uintptr_t va, size_t pages, enum z_advice advice)

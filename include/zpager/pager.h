@@ -112,7 +112,8 @@ enum z_map_flags {
  *   va_inout: in, the address wanted with Z_MAP_FIXED; out, the address of the first page.
  *   0 | Z_ERR_NOMEM no address space, no region left, commitment exceeded, no table memory, no
  *   frame for PINNED | Z_ERR_BUSY FIXED | Z_ERR_INVAL | Z_ERR_NOSPC, Z_ERR_IO while making room for
- *   PINNED or POPULATE. On any error nothing stays mapped, *va_inout untouched.
+ *   PINNED or POPULATE | Z_ERR_FAULT another context unmapped it while it was being filled. On any
+ *   error nothing stays mapped, *va_inout untouched.
  */
 Z_MUST_CHECK int z_pager_map(struct z_pager *pager, size_t pages, unsigned int prot,
 			     unsigned int flags, size_t align_pages, uintptr_t *va_inout);
@@ -182,7 +183,8 @@ Z_MUST_CHECK int z_pager_page_in(struct z_pager *pager, uintptr_t va, size_t pag
 
 /*
  * z_pager_pin - make a range resident and keep it so. Pins nest: each needs its unpin.
- *   Errors as page_in, and Z_ERR_OVERFLOW; on error the pages done are unpinned again.
+ *   Errors as page_in, and Z_ERR_OVERFLOW, and Z_ERR_PERM if permissions change meanwhile; on error
+ *   the pages done are unpinned again.
  * z_pager_unpin - take back one pin of each page.
  *   0 | Z_ERR_INVAL a page of the range is not pinned; nothing changed.
  */
@@ -193,7 +195,8 @@ Z_MUST_CHECK int z_pager_unpin(struct z_pager *pager, uintptr_t va, size_t pages
  * z_pager_advise - what the program knows about a range.
  *   WILLNEED pages in as far as free frames go (no eviction for it); COLD tells the algorithm;
  *   DONTNEED and FREE drop the contents: pages become untouched (Z_ERR_BUSY if one is pinned, and
- *   nothing changed); the others tell the algorithm.
+ *   nothing changed; or if the port cannot take a page away now, and that page stays); the others
+ *   tell the algorithm.
  *   0 | Z_ERR_FAULT a page is not mapped | Z_ERR_INVAL | Z_ERR_BUSY.
  */
 Z_MUST_CHECK int z_pager_advise(struct z_pager *pager, uintptr_t va, size_t pages,
