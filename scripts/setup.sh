@@ -19,7 +19,7 @@ build=(cmake ninja-build make gcc libc6-dev linux-libc-dev binutils pkg-config p
 libraries=(liblz4-dev libxxhash-dev liburing-dev libseccomp-dev libcmocka-dev
 	libmimalloc-dev libmimalloc2.0)
 checks=(clang clang-format clang-tidy libclang-rt-14-dev gcovr valgrind git
-	gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu)
+	gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu qemu-system-misc opensbi)
 programs=(sqlite3 redis-server redis-tools xz-utils time)
 
 packages=("${build[@]}" "${libraries[@]}" "${checks[@]}" "${programs[@]}")

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mmu.c - the hooks of arch.h on Sv39 page tables, and the kernel's own mappings.
+ *
+ * Theory. One root table, three levels, leaves of 4 KiB only. The kernel is mapped where it lies
+ * (physical = virtual), each part with what it needs and no more; the page frames for paging are
+ * not mapped at all but in the window and, one at a time, at Z_SCRATCH_PAGE. All tables come from a
+ * static pool that is filled at start-up, so no hook allocates and map cannot fail.
+ *
+ * Every change of an entry of the window is one atomic instruction, because the hardware may set A
+ * and D at any time: an exchange where the old word does not matter for the new one, a
+ * compare-and-swap where it does. Whoever takes access away exchanges first, then fences, and
+ * reports the dirty bit of the word that the exchange gave: a hart that still has the translation
+ * may write through it until the fence, but only if it had set D before; without D it has to look
+ * at the entry again, and finds it gone.
+ *
+ * An entry that comes into use is fenced, too: the architecture allows a hart to remember that it
+ * was not valid. It would then fault once more, which the core answers by touch; the fence is cheaper.
+ *
+ * Locks: the pager lock, in all hooks but scratch. Turns at the one scratch mapping are the core's.
+ * Limits: one hart. shootdown() is the only place that has to learn of others (SBI remote fence).
+ */
+#include "mmu.h"
+
+#include <zpager/mmu.h>
+
+#include "../common/port.h"
+#include "cpu.h"
+
+#define ENTRIES      512U
+#define LEAF_SPAN    ((uintptr_t)ENTRIES * Z_PAGE_SIZE)
+#define FENCE_SINGLY 32U
+
+/* Root, two levels below it for the kernel's RAM and the devices, and the window's. */
+#define WINDOW_TABLES ((CONFIG_KERNEL_VM_SIZE + LEAF_SPAN - 1) / LEAF_SPAN + 2U)
+#define KERNEL_TABLES 16U
+#define TABLES        (1U + KERNEL_TABLES + WINDOW_TABLES)
+
+#define KERNEL_CODE  (PTE_R | PTE_X | PTE_A | PTE_D)
+#define KERNEL_CONST (PTE_R | PTE_A | PTE_D)
+#define KERNEL_DATA  (PTE_R | PTE_W | PTE_A | PTE_D)
+#define DEVICE_EXIT  ((uintptr_t)0x100000)
+
+typedef pte_t table_t[ENTRIES];
+
+struct mmu {
+	bool soft_ad;
+};
+
+extern char link_text[], link_text_end[], link_rodata[], link_rodata_end[], link_data[],
+	link_data_end[], link_trap_stack[], link_trap_stack_end[], link_stack[], link_stack_end[],
+	link_end[];
+
+static table_t tables[TABLES] __attribute__((aligned(4096))); /* [I] which is where */
+static unsigned int tables_used = 1;                          /* the first is the root */
+
+static struct mmu by_hardware;
+static struct mmu by_faults = {.soft_ad = true};
+
+/* ---- tables ---------------------------------------------------------------------------------- */
+
+static unsigned int index_at(uintptr_t va, unsigned int level)
+{
+	return (unsigned int)(va >> (12 + 9 * level)) % ENTRIES;
+}
+
+/* Any address has an entry, if there are tables. grow: make them; only at start-up. */
+static pte_t *walk(uintptr_t va, bool grow)
+{
+	pte_t *table = tables[0];
+
+	for (unsigned int level = 2; level > 0; level--) {
+		pte_t *e = &table[index_at(va, level)];
+
+		if ((*e & PTE_V) == 0) {
+			if (!grow || tables_used == TABLES)
+				return NULL;
+			*e = pte_table((uintptr_t)tables[tables_used++]);
+		}
+		table = (pte_t *)pte_phys(*e);
+	}
+	return &table[index_at(va, 0)];
+}
+
+/* An entry of the window or of the scratch page: its tables are always there. */
+static pte_t *window(uintptr_t va)
+{
+	return walk(va, false);
+}
+
+static pte_t read_pte(uintptr_t va)
+{
+	return __atomic_load_n(window(va), __ATOMIC_RELAXED);
+}
+
+static pte_t swap_pte(uintptr_t va, pte_t e)
+{
+	return __atomic_exchange_n(window(va), e, __ATOMIC_SEQ_CST);
+}
+
+pte_t mmu_pte(uintptr_t va)
+{
+	intptr_t upper = (intptr_t)va >> 38;
+	pte_t *e = upper == 0 || upper == -1 ? walk(va, false) : NULL;
+
+	return e != NULL ? __atomic_load_n(e, __ATOMIC_RELAXED) : 0;
+}
+
+/* On return nobody acts on the old entries of these pages any more. */
+static void shootdown(uintptr_t va, size_t pages)
+{
+	if (pages > FENCE_SINGLY) {
+		cpu_fence_all();
+		return;
+	}
+	for (size_t i = 0; i < pages; i++)
+		cpu_fence_page(va + i * Z_PAGE_SIZE);
+}
+
+/* ---- hooks ------------------------------------------------------------------------------------ */
+
+static int hook_map(void *ctx, uintptr_t va, size_t pages, unsigned int prot)
+{
+	struct pte_view v = {.kind = Z_ENTRY_UNTOUCHED, .prot = prot};
+
+	(void)ctx;
+	for (size_t i = 0; i < pages; i++)
+		(void)swap_pte(va + i * Z_PAGE_SIZE, pte_make(v, false));
+	return Z_OK;
+}
+
+static void hook_unmap(void *ctx, uintptr_t va, size_t pages)
+{
+	(void)ctx;
+	for (size_t i = 0; i < pages; i++)
+		(void)swap_pte(va + i * Z_PAGE_SIZE, 0);
+	shootdown(va, pages);
+}
+
+/* The hardware may set A and D between the look and the change: then look again. */
+static void protect_one(const struct mmu *mmu, uintptr_t va, unsigned int prot)
+{
+	pte_t *slot = window(va);
+	pte_t old = __atomic_load_n(slot, __ATOMIC_RELAXED);
+	pte_t new;
+
+	do {
+		struct pte_view v = pte_view(old);
+
+		v.prot = prot;
+		new = pte_make(v, mmu->soft_ad);
+	} while (!__atomic_compare_exchange_n(slot, &old, new, false, __ATOMIC_SEQ_CST,
+					      __ATOMIC_RELAXED));
+}
+
+static int hook_protect(void *ctx, uintptr_t va, size_t pages, unsigned int prot)
+{
+	for (size_t i = 0; i < pages; i++)
+		protect_one(ctx, va + i * Z_PAGE_SIZE, prot);
+	shootdown(va, pages);
+	if ((prot & Z_ACCESS_EXEC) != 0)
+		cpu_fence_code();
+	return Z_OK;
+}
+
+static struct z_entry hook_entry(void *ctx, uintptr_t va)
+{
+	struct pte_view v = pte_view(read_pte(va));
+	struct z_entry e = {.kind = v.kind, .prot = v.prot};
+
+	(void)ctx;
+	if (v.kind == Z_ENTRY_OUT)
+		e.loc = z_loc(v.address);
+	else if (v.kind == Z_ENTRY_IN || v.kind == Z_ENTRY_HELD)
+		e.phys = z_phys(v.address);
+	return e;
+}
+
+/* By faults nobody else changes the entry; by hardware A is cleared alone, by one instruction. */
+static void forget_accessed(const struct mmu *mmu, uintptr_t va)
+{
+	struct pte_view v;
+
+	if (mmu->soft_ad) {
+		v = pte_view(read_pte(va));
+		v.accessed = false;
+		(void)swap_pte(va, pte_make(v, true));
+	} else {
+		(void)__atomic_fetch_and(window(va), ~PTE_A, __ATOMIC_SEQ_CST);
+	}
+	shootdown(va, 1);
+}
+
+static unsigned int hook_info(void *ctx, uintptr_t va, bool clear_accessed)
+{
+	struct pte_view v = pte_view(read_pte(va));
+
+	if (clear_accessed && v.accessed)
+		forget_accessed(ctx, va);
+	return (v.accessed ? (unsigned int)Z_INFO_ACCESSED : 0U) |
+	       (v.dirty ? (unsigned int)Z_INFO_DIRTY : 0U);
+}
+
+static void hook_hold(void *ctx, uintptr_t va, z_phys_t phys)
+{
+	struct pte_view v = pte_view(read_pte(va));
+
+	(void)ctx;
+	v = (struct pte_view){.kind = Z_ENTRY_HELD, .prot = v.prot, .address = phys.v};
+	(void)swap_pte(va, pte_make(v, false));
+}
+
+static size_t hook_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as)
+{
+	const struct mmu *mmu = ctx;
+	bool code = false;
+
+	for (size_t i = 0; i < n; i++) {
+		struct pte_view v = pte_view(read_pte(ops[i].va));
+
+		v = (struct pte_view){.kind = Z_ENTRY_IN,
+				      .prot = v.prot,
+				      .dirty = as == Z_ATTACH_DIRTY,
+				      .address = ops[i].phys.v};
+		(void)swap_pte(ops[i].va, pte_make(v, mmu->soft_ad));
+		shootdown(ops[i].va, 1);
+		code = code || (v.prot & Z_ACCESS_EXEC) != 0;
+		ops[i].status = Z_OK;
+	}
+	if (code)
+		cpu_fence_code();
+	return 0;
+}
+
+static size_t hook_detach(void *ctx, struct z_page_op *ops, size_t n)
+{
+	(void)ctx;
+	for (size_t i = 0; i < n; i++) {
+		struct pte_view v = pte_view(read_pte(ops[i].va));
+
+		v = (struct pte_view){
+			.kind = Z_ENTRY_HELD, .prot = v.prot, .address = ops[i].phys.v};
+		v = pte_view(swap_pte(ops[i].va, pte_make(v, false)));
+		ops[i].dirty = v.dirty;
+		ops[i].status = Z_OK;
+	}
+	if (n > FENCE_SINGLY) {
+		cpu_fence_all();
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++)
+		shootdown(ops[i].va, 1);
+	return 0;
+}
+
+/* Not present before and after. */
+static void hook_release(void *ctx, struct z_page_op *ops, size_t n)
+{
+	(void)ctx;
+	for (size_t i = 0; i < n; i++) {
+		struct pte_view v = pte_view(read_pte(ops[i].va));
+
+		v = (struct pte_view){
+			.kind = ops[i].untouched ? Z_ENTRY_UNTOUCHED : Z_ENTRY_OUT,
+			.prot = v.prot,
+			.address = ops[i].untouched ? 0 : ops[i].loc.v,
+		};
+		(void)swap_pte(ops[i].va, pte_make(v, false));
+	}
+}
+
+static void *hook_scratch(void *ctx, uintptr_t va, z_phys_t phys, enum z_scratch_use use)
+{
+	(void)ctx;
+	(void)va;
+	(void)use;
+	(void)swap_pte((uintptr_t)Z_SCRATCH_PAGE, pte_leaf(phys.v, KERNEL_DATA));
+	shootdown((uintptr_t)Z_SCRATCH_PAGE, 1);
+	return Z_SCRATCH_PAGE;
+}
+
+/* Gone when it is not in use: a stray pointer faults. */
+static void hook_scratch_done(void *ctx, uintptr_t va, z_phys_t phys, void *mapping,
+			      enum z_scratch_use use)
+{
+	(void)ctx;
+	(void)va;
+	(void)phys;
+	(void)use;
+	(void)swap_pte((uintptr_t)mapping, 0);
+	shootdown((uintptr_t)mapping, 1);
+}
+
+static void touch_softly(uintptr_t va, bool write)
+{
+	struct pte_view v = pte_view(read_pte(va));
+
+	v.accessed = true;
+	v.dirty = v.dirty || write;
+	(void)swap_pte(va, pte_make(v, true));
+}
+
+static void hook_touch(void *ctx, uintptr_t va, unsigned int access)
+{
+	const struct mmu *mmu = ctx;
+	bool write = (access & Z_ACCESS_WRITE) != 0;
+
+	if (mmu->soft_ad)
+		touch_softly(va, write);
+	else
+		(void)__atomic_fetch_or(window(va), PTE_A | (write ? PTE_D : 0), __ATOMIC_SEQ_CST);
+	shootdown(va, 1);
+}
+
+static const struct z_arch_ops arch_ops = {
+	.name = "riscv64",
+	.scratch_slots = 1,
+	.map = hook_map,
+	.unmap = hook_unmap,
+	.protect = hook_protect,
+	.entry = hook_entry,
+	.info = hook_info,
+	.hold = hook_hold,
+	.attach = hook_attach,
+	.detach = hook_detach,
+	.release = hook_release,
+	.scratch = hook_scratch,
+	.scratch_done = hook_scratch_done,
+	.touch = hook_touch,
+};
+
+const struct z_arch_ops *z_port_arch(bool soft_ad, void **ctx_out)
+{
+	static struct z_arch_ops with_hardware_bits;
+
+	*ctx_out = soft_ad ? &by_faults : &by_hardware;
+	if (soft_ad || !z_port_ad())
+		return &arch_ops;
+	with_hardware_bits = arch_ops;
+	with_hardware_bits.caps = Z_ARCH_ACCESSED;
+	return &with_hardware_bits;
+}
+
+/* ---- start-up --------------------------------------------------------------------------------- */
+
+static void map_kernel(const char *begin, const char *end, pte_t bits)
+{
+	for (uintptr_t va = (uintptr_t)begin; va < (uintptr_t)end; va += Z_PAGE_SIZE) {
+		pte_t *e = walk(va, true);
+
+		if (e == NULL)
+			kernel_panic("the pool of page tables is too small", NULL);
+		*e = pte_leaf(va, bits | PTE_G);
+	}
+}
+
+void mmu_start(uintptr_t ram_end)
+{
+	uintptr_t last = (uintptr_t)Z_SCRATCH_PAGE;
+
+	map_kernel(link_text, link_text_end, KERNEL_CODE);
+	map_kernel(link_rodata, link_rodata_end, KERNEL_CONST);
+	map_kernel(link_data, link_data_end, KERNEL_DATA);
+	map_kernel(link_trap_stack, link_trap_stack_end, KERNEL_DATA);
+	map_kernel(link_stack, link_stack_end, KERNEL_DATA);
+	map_kernel(link_end, (const char *)ram_end, KERNEL_DATA);
+	map_kernel((const char *)DEVICE_EXIT, (const char *)DEVICE_EXIT + Z_PAGE_SIZE, KERNEL_DATA);
+	for (uintptr_t va = CONFIG_KERNEL_VM_BASE; va < last; va += LEAF_SPAN) {
+		if (walk(va, true) == NULL)
+			kernel_panic("the pool of page tables is too small", NULL);
+	}
+	if (walk(last, true) == NULL)
+		kernel_panic("the pool of page tables is too small", NULL);
+
+	CSR_WRITE(satp, SATP_SV39 | ((uintptr_t)tables[0] >> 12));
+	cpu_fence_all();
+}
+
+/* The scratch page shows some frame; the probe survives the fault of hardware that keeps no bits. */
+bool mmu_keeps_ad(void)
+{
+	uintptr_t va = (uintptr_t)Z_SCRATCH_PAGE;
+	unsigned char byte = 0;
+	unsigned int result;
+	pte_t e;
+
+	(void)swap_pte(va, pte_leaf(Z_PHYS_RAM_START, PTE_R | PTE_W));
+	shootdown(va, 1);
+	result = z_port_probe(va, Z_ACCESS_WRITE, &byte);
+	e = swap_pte(va, 0);
+	shootdown(va, 1);
+	return result == Z_PROBE_OK && (e & (PTE_A | PTE_D)) == (PTE_A | PTE_D);
+}

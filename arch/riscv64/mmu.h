@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mmu.h - the page tables of the port, for its trap handler, its start-up code and its tests.
+ */
+#ifndef ARCH_RISCV64_MMU_H
+#define ARCH_RISCV64_MMU_H
+
+#include "pte.h"
+
+/*
+ * mmu_start - build the tables and switch paging on. Physical and virtual addresses of the kernel
+ * are the same. Context: start-up, paging off.
+ */
+void mmu_start(uintptr_t ram_end);
+
+/* mmu_pte - the entry of any address now; 0 if there is no table. One atomic read, no lock. */
+pte_t mmu_pte(uintptr_t va);
+
+/* mmu_keeps_ad - try it: does a write through a fresh leaf set A and D without a fault? */
+bool mmu_keeps_ad(void);
+
+#endif /* ARCH_RISCV64_MMU_H */

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * trap.c - what happens on a trap: page faults, the timer, and everything that is a bug.
+ *
+ * A page fault. Its address and kind were saved by trap.S with interrupts off. Interrupts go on only
+ * if they were on in what was interrupted, and are off again before the registers are restored. An
+ * access that a present page forbids never gets to the core, which could only have it tried again
+ * for ever. Everything else does; what the core cannot resolve ends in the fix-up of a probe,
+ * or in a panic.
+ *
+ * A probe (probe.S) is one instruction in a table, with the place to go on at if it fails and the
+ * reason in a0. A call to an address that cannot be fetched is found by its return address.
+ *
+ * Locks: none. Traps run on the trap stack, which is mapped and never paged; a trap in a trap goes on
+ * below it. Limits: one hart; user mode is not there yet.
+ */
+#include "trap.h"
+
+#include <stddef.h>
+
+#include "../common/port.h"
+#include "cpu.h"
+#include "mmu.h"
+
+struct fixup {
+	uint64_t at;
+	uint64_t go_on;
+};
+
+extern const struct fixup link_fixups[], link_fixups_end[];
+
+static unsigned int isr_depth;
+
+bool z_port_in_isr(void)
+{
+	return isr_depth > 0;
+}
+
+static uint64_t fixup_of(uint64_t pc)
+{
+	for (const struct fixup *f = link_fixups; f < link_fixups_end; f++) {
+		if (f->at == pc)
+			return f->go_on;
+	}
+	return 0;
+}
+
+/* Go on where a probe says, or stop the machine. */
+static void fail(struct z_port_regs *regs, unsigned int reason, const char *why)
+{
+	uint64_t go_on = fixup_of(regs->sepc);
+
+	if (go_on == 0 && (regs->scause == SCAUSE_EXEC_FAULT || regs->scause == SCAUSE_ILLEGAL))
+		go_on = fixup_of(regs->x[REG_RA]);
+	if (go_on == 0)
+		kernel_panic(why, regs);
+	regs->sepc = go_on;
+	regs->x[REG_A0] = reason;
+}
+
+static unsigned int access_of(uint64_t scause)
+{
+	switch (scause) {
+	case SCAUSE_EXEC_FAULT:
+		return Z_ACCESS_EXEC;
+	case SCAUSE_WRITE_FAULT:
+		return Z_ACCESS_WRITE;
+	default:
+		return Z_ACCESS_READ;
+	}
+}
+
+static void page_fault(struct z_port_regs *regs)
+{
+	static const char *const why[] = {
+		[Z_FAULT_BAD_ADDRESS] = "page fault: nothing is mapped there",
+		[Z_FAULT_VIOLATION] = "page fault: not allowed there",
+		[Z_FAULT_IO_ERROR] = "page fault: the backing store cannot read",
+		[Z_FAULT_NO_MEMORY] = "page fault: no page frame, or the backing store is full",
+	};
+	bool supervisor = (regs->sstatus & SSTATUS_SPP) != 0;
+	bool sum = (regs->sstatus & SSTATUS_SUM) != 0;
+	unsigned int access = access_of(regs->scause);
+	enum z_fault_result result = Z_FAULT_VIOLATION;
+
+	if ((regs->sstatus & SSTATUS_SPIE) != 0)
+		CSR_SET(sstatus, SSTATUS_SIE);
+	if (!pte_forbids(mmu_pte(regs->stval), access, supervisor, sum))
+		result = kernel_page_fault(regs->stval, access);
+	(void)CSR_CLEAR(sstatus, SSTATUS_SIE);
+
+	if (result != Z_FAULT_RESOLVED)
+		fail(regs, Z_PROBE_FAULT + (unsigned int)result, why[result]);
+}
+
+void trap_handle(struct z_port_regs *regs)
+{
+	switch (regs->scause) {
+	case SCAUSE_TIMER:
+		isr_depth++;
+		board_timer();
+		isr_depth--;
+		break;
+	case SCAUSE_EXEC_FAULT:
+	case SCAUSE_READ_FAULT:
+	case SCAUSE_WRITE_FAULT:
+		page_fault(regs);
+		break;
+	case SCAUSE_ILLEGAL:
+		fail(regs, Z_PROBE_ILLEGAL, "illegal instruction");
+		break;
+	default:
+		kernel_panic("unexpected trap", regs);
+	}
+}
+
+void z_port_print_regs(const struct z_port_regs *regs)
+{
+	for (unsigned int i = 1; i < 32; i++)
+		kernel_print("x%-2u %016lx%s", i, (unsigned long)regs->x[i],
+			     i % 4 == 0 || i == 31 ? "\n" : "  ");
+	kernel_print("sepc %016lx  sstatus %016lx  scause %016lx  stval %016lx\n",
+		     (unsigned long)regs->sepc, (unsigned long)regs->sstatus,
+		     (unsigned long)regs->scause, (unsigned long)regs->stval);
+	kernel_print("pte of stval %016lx\n", (unsigned long)mmu_pte(regs->stval));
+}
