@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * matrix.c - every kind of page, touched in every way by the kernel: what must happen is in one table.
+ */
+#include "board.h"
+
+#include <zpager/mmu.h>
+
+#include <cmocka.h>
+
+#define OK  Z_PROBE_OK
+#define ILL Z_PROBE_ILLEGAL
+#define VIO (Z_PROBE_FAULT + Z_FAULT_VIOLATION)
+#define BAD (Z_PROBE_FAULT + Z_FAULT_BAD_ADDRESS)
+
+/* c.jr ra: "return". What a page starts with that can be called. */
+#define RETURN 0x8082U
+
+enum state { IN, OUT, UNTOUCHED, UNMAPPED, GUARD };
+
+struct row {
+	const char *name;
+	enum state state;
+	unsigned int prot;
+	unsigned int read;
+	unsigned int write;
+	unsigned int exec;
+};
+
+#define R Z_ACCESS_READ
+#define W Z_ACCESS_WRITE
+#define X Z_ACCESS_EXEC
+#define U Z_ACCESS_USER
+
+/* A page that was never touched is zeros: called, it is there, but is no instruction. */
+static const struct row rows[] = {
+	{"in rw", IN, R | W, OK, OK, VIO},
+	{"out rw", OUT, R | W, OK, OK, VIO},
+	{"untouched rw", UNTOUCHED, R | W, OK, OK, VIO},
+	{"in r", IN, R, OK, VIO, VIO},
+	{"out r", OUT, R, OK, VIO, VIO},
+	{"untouched r", UNTOUCHED, R, OK, VIO, VIO},
+	{"in rx", IN, R | X, OK, VIO, OK},
+	{"out rx", OUT, R | X, OK, VIO, OK},
+	{"untouched rx", UNTOUCHED, R | X, OK, VIO, ILL},
+	{"in x", IN, X, VIO, VIO, OK},
+	{"out x", OUT, X, VIO, VIO, OK},
+	{"untouched x", UNTOUCHED, X, VIO, VIO, ILL},
+	{"in rwx", IN, R | W | X, OK, OK, OK},
+	{"out rwx", OUT, R | W | X, OK, OK, OK},
+	{"in none", IN, 0, VIO, VIO, VIO},
+	{"out none", OUT, 0, VIO, VIO, VIO},
+	{"in user", IN, R | W | X | U, VIO, VIO, VIO},
+	{"unmapped", UNMAPPED, R | W, BAD, BAD, BAD},
+	{"guard", GUARD, R | W, BAD, BAD, BAD},
+};
+
+/* A page in the state of the row; where to touch it. */
+static uintptr_t make(const struct row *row)
+{
+	uintptr_t va = world_map(1, R | W);
+
+	if (row->state == GUARD)
+		return va + Z_PAGE_SIZE;
+	if (row->state == UNMAPPED) {
+		*(volatile uint16_t *)va = RETURN;
+		assert_int_equal(z_pager_unmap(z_kernel_pager(), va, 1), 0);
+		return va;
+	}
+	if (row->state != UNTOUCHED)
+		*(volatile uint16_t *)va = RETURN;
+	assert_int_equal(z_pager_protect(z_kernel_pager(), va, 1, row->prot), 0);
+	if (row->state == OUT)
+		world_out(va, 1);
+	assert_int_equal(world_entry(va).prot, row->prot);
+	return va;
+}
+
+/*
+ * Told the address only, the core brings a page in for any reason, and the trap handler then sees the
+ * violation: the result is the same, but the page is resident.
+ */
+static void one_cell(const struct row *row, unsigned int access, unsigned int expected)
+{
+	uintptr_t va = make(row);
+	unsigned int result = world_probe(va, access);
+
+	if (result != expected)
+		print_error("%s, access %u: 0x%x is not 0x%x\n", row->name, access, result,
+			    expected);
+	assert_int_equal(result, expected);
+	if (expected == VIO && row->state == OUT && !world->spec)
+		assert_int_equal(world_entry(va).kind, Z_ENTRY_OUT);
+	if (expected == OK)
+		assert_int_equal(world_entry(va).kind, Z_ENTRY_IN);
+	if (row->state < UNMAPPED) {
+		assert_int_equal(world_entry(va).prot, row->prot);
+		assert_int_equal(z_pager_unmap(z_kernel_pager(), va, 1), 0);
+	}
+}
+
+static void matrix_of_kernel_accesses(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		one_cell(&rows[i], Z_ACCESS_READ, rows[i].read);
+		one_cell(&rows[i], Z_ACCESS_WRITE, rows[i].write);
+		one_cell(&rows[i], Z_ACCESS_EXEC, rows[i].exec);
+	}
+}
+
+/* With the right to touch them, pages of user mode are like others; never to be executed, though. */
+static void pages_of_user_mode(void **state)
+{
+	static const struct row in = {"in user, allowed", IN, R | W | X | U, OK, OK, VIO};
+	static const struct row out = {"out user, allowed", OUT, R | X | U, OK, VIO, VIO};
+
+	(void)state;
+	one_cell(&in, Z_ACCESS_READ | U, OK);
+	one_cell(&in, Z_ACCESS_WRITE | U, OK);
+	one_cell(&in, Z_ACCESS_EXEC | U, VIO);
+	one_cell(&out, Z_ACCESS_READ | U, OK);
+	one_cell(&out, Z_ACCESS_WRITE | U, VIO);
+}
+
+/* Different code at one address, each brought in from the store: the fetch never sees an old one. */
+static void code_that_changes(void **state)
+{
+	uintptr_t va = world_map(1, R | W | X);
+
+	(void)state;
+	for (unsigned int i = 0; i < 20; i++) {
+		/* c.li a0, i; c.jr ra */
+		volatile uint16_t *code = (volatile uint16_t *)va;
+		unsigned int (*function)(void) = (unsigned int (*)(void))va;
+
+		code[0] = (uint16_t)(0x4501U | (i << 2));
+		code[1] = RETURN;
+		world_out(va, 1);
+		assert_int_equal(function(), i);
+	}
+}
+
+void test_matrix(void)
+{
+#define CASE(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(matrix_of_kernel_accesses),
+		CASE(pages_of_user_mode),
+		CASE(code_that_changes),
+	};
+#undef CASE
+
+	(void)cmocka_run_group_tests_name(world->name, tests, NULL, NULL);
+}
