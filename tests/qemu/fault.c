@@ -223,6 +223,25 @@ static void reads_keep_clean_and_writes_make_dirty(void **state)
 	}
 }
 
+/* Nothing is written, so nothing but the removal itself makes the hart forget the translation. */
+static void dropped_page_is_gone_at_once(void **state)
+{
+	uintptr_t va = world_map(1, RW);
+	uint64_t faults;
+
+	(void)state;
+	world_set_word(va, 1);
+	world_out(va, 1);
+	for (unsigned int i = 0; i < 5; i++) {
+		(void)world_word(va);
+		faults = world_stats().pagefaults;
+		world_out(va, 1);
+		assert_int_equal(world_stats().pages_dropped, i + 1);
+		(void)world_word(va);
+		assert_int_equal(world_stats().pagefaults, faults + 1);
+	}
+}
+
 /* EIO on the way in: the instruction cannot go on, nothing is lost, and it works the next time. */
 static void read_error_is_told_and_nothing_lost(void **state)
 {
@@ -293,6 +312,7 @@ void test_fault(void)
 		CASE(contract_08_scratch),
 		CASE(counters_are_exact),
 		CASE(reads_keep_clean_and_writes_make_dirty),
+		CASE(dropped_page_is_gone_at_once),
 		CASE(read_error_is_told_and_nothing_lost),
 		CASE(write_error_leaves_the_page),
 		CASE(full_store_fails_the_fault_alone),

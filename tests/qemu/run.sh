@@ -4,7 +4,8 @@
 # run.sh ARCH - boot the test kernel of an architecture in QEMU and read its result lines.
 #
 # Right is: no FAIL, no PANIC, a SUMMARY that agrees with the lines counted here, and the exit status
-# 0 that the kernel gave to the test device. QEMU_CPU names another CPU than the board's usual one.
+# 0 that the kernel gave to the test device. Time is counted in instructions (-icount), so that a run is
+# the same on a slow host, and when repeated. QEMU_CPU names another CPU than the board's usual one.
 #
 # Environment: ZPAGER_BUILD, the build's directory. Exit: 0 right, 1 wrong, 77 something that is needed
 # is not installed (scripts/setup.sh installs it).
@@ -31,7 +32,7 @@ fi
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 status=0
-timeout -k 5 "$limit" "${machine[@]}" -nographic -no-reboot -kernel "$kernel" \
+timeout -k 5 "$limit" "${machine[@]}" -icount shift=4,sleep=off -nographic -no-reboot -kernel "$kernel" \
 	</dev/null 2>&1 | tr -d '\r' >"$output" || status=$?
 cat "$output"
 
