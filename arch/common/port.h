@@ -63,6 +63,15 @@ void z_port_print_regs(const struct z_port_regs *regs);
 enum z_probe { Z_PROBE_OK = 0, Z_PROBE_FAULT = 0x10, Z_PROBE_ILLEGAL = 0x20 };
 unsigned int z_port_probe(uintptr_t va, unsigned int access, unsigned char *byte);
 
+/*
+ * z_port_user_probe - the same by code that runs in user mode, interrupts on.
+ *   code: a page that user mode may read and execute, with what z_port_user_code puts there.
+ * z_port_user_code - write that code to the beginning of a page.
+ */
+unsigned int z_port_user_probe(uintptr_t code, uintptr_t va, unsigned int access,
+			       unsigned char *byte);
+void z_port_user_code(void *page);
+
 /* z_port_on_stack - call a function with another stack, which may be pageable. */
 void z_port_on_stack(void (*function)(void *arg), void *arg, void *stack_top);
 

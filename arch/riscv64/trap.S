@@ -15,11 +15,11 @@
 #define STVAL   (35 * 8)
 #define SUM     (1 << 18)
 
-.macro each_register op
+.macro all_but_t0 op
 	\op	x1, 8(sp)
 	\op	x3, 24(sp)
 	\op	x4, 32(sp)
-	.irp n, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+	.irp n, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
 	\op	x\n, \n * 8(sp)
 	.endr
 .endm
@@ -37,10 +37,22 @@ trap_start:
 trap_entry:
 	csrrw	sp, sscratch, sp
 	bnez	sp, 1f
+	/* Inside of another: sp was on the trap stack already. */
 	csrrw	sp, sscratch, sp
-1:
 	addi	sp, sp, -FRAME
-	each_register sd
+	sd	t0, 40(sp)
+	li	t0, 1
+	sd	t0, NESTED(sp)
+	addi	t0, sp, FRAME
+	j	2f
+1:	/* From outside. What sp was there may be anything, 0 too: user mode chooses it. */
+	addi	sp, sp, -FRAME
+	sd	t0, 40(sp)
+	sd	zero, NESTED(sp)
+	csrrw	t0, sscratch, zero
+2:
+	sd	t0, 16(sp)
+	all_but_t0 sd
 	csrr	t1, sepc
 	csrr	t2, sstatus
 	csrr	t3, scause
@@ -49,14 +61,6 @@ trap_entry:
 	sd	t2, SSTATUS(sp)
 	sd	t3, SCAUSE(sp)
 	sd	t4, STVAL(sp)
-	/* From outside: the old stack pointer. Inside: 0, and it was where the frame ends. */
-	csrrw	t0, sscratch, zero
-	seqz	t1, t0
-	sd	t1, NESTED(sp)
-	bnez	t0, 2f
-	addi	t0, sp, FRAME
-2:
-	sd	t0, 16(sp)
 	li	t0, SUM
 	csrc	sstatus, t0
 
@@ -72,6 +76,7 @@ trap_entry:
 	ld	t2, SSTATUS(sp)
 	csrw	sepc, t1
 	csrw	sstatus, t2
-	each_register ld
+	all_but_t0 ld
+	ld	t0, 40(sp)
 	ld	sp, 16(sp)
 	sret

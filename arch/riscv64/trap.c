@@ -12,7 +12,7 @@
  * reason in a0. A call to an address that cannot be fetched is found by its return address.
  *
  * Locks: none. Traps run on the trap stack, which is mapped and never paged; a trap in a trap goes on
- * below it. Limits: one hart; user mode is not there yet.
+ * below it. Limits: one hart; user mode has one system call, which ends it (user.c).
  */
 #include "trap.h"
 
@@ -45,11 +45,18 @@ static uint64_t fixup_of(uint64_t pc)
 	return 0;
 }
 
-/* Go on where a probe says, or stop the machine. */
+static bool by_supervisor(const struct z_port_regs *regs)
+{
+	return (regs->sstatus & SSTATUS_SPP) != 0;
+}
+
+/* End what runs in user mode; in the kernel go on where a probe says, or stop the machine. */
 static void fail(struct z_port_regs *regs, unsigned int reason, const char *why)
 {
 	uint64_t go_on = fixup_of(regs->sepc);
 
+	if (!by_supervisor(regs) && user_stop(regs, reason))
+		return;
 	if (go_on == 0 && (regs->scause == SCAUSE_EXEC_FAULT || regs->scause == SCAUSE_ILLEGAL))
 		go_on = fixup_of(regs->x[REG_RA]);
 	if (go_on == 0)
@@ -78,7 +85,7 @@ static void page_fault(struct z_port_regs *regs)
 		[Z_FAULT_IO_ERROR] = "page fault: the backing store cannot read",
 		[Z_FAULT_NO_MEMORY] = "page fault: no page frame, or the backing store is full",
 	};
-	bool supervisor = (regs->sstatus & SSTATUS_SPP) != 0;
+	bool supervisor = by_supervisor(regs);
 	bool sum = (regs->sstatus & SSTATUS_SUM) != 0;
 	unsigned int access = access_of(regs->scause);
 	enum z_fault_result result = Z_FAULT_VIOLATION;
@@ -86,7 +93,8 @@ static void page_fault(struct z_port_regs *regs)
 	if ((regs->sstatus & SSTATUS_SPIE) != 0)
 		CSR_SET(sstatus, SSTATUS_SIE);
 	if (!pte_forbids(mmu_pte(regs->stval), access, supervisor, sum))
-		result = kernel_page_fault(regs->stval, access);
+		result = kernel_page_fault(regs->stval,
+					   supervisor ? access : access | Z_ACCESS_USER);
 	(void)CSR_CLEAR(sstatus, SSTATUS_SIE);
 
 	if (result != Z_FAULT_RESOLVED)
@@ -105,6 +113,9 @@ void trap_handle(struct z_port_regs *regs)
 	case SCAUSE_READ_FAULT:
 	case SCAUSE_WRITE_FAULT:
 		page_fault(regs);
+		break;
+	case SCAUSE_USER_CALL:
+		fail(regs, Z_PROBE_OK, "a call by nobody");
 		break;
 	case SCAUSE_ILLEGAL:
 		fail(regs, Z_PROBE_ILLEGAL, "illegal instruction");

@@ -7,6 +7,7 @@
 #ifndef ARCH_RISCV64_TRAP_H
 #define ARCH_RISCV64_TRAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct z_port_regs {
@@ -20,13 +21,19 @@ struct z_port_regs {
 
 _Static_assert(sizeof(struct z_port_regs) == 38 * 8, "trap.S has these offsets");
 
-enum { REG_RA = 1, REG_A0 = 10 };
+enum { REG_RA = 1, REG_SP = 2, REG_A0 = 10 };
 
 /* trap_start - take traps on this hart from now on, on the trap stack. */
 void trap_start(void);
 
 /* trap_handle - called by trap.S with interrupts off; the trap returns to what regs then say. */
 void trap_handle(struct z_port_regs *regs);
+
+/*
+ * user_stop - end what runs in user mode: the trap returns to who entered it, and tells why.
+ *   false: nobody did.
+ */
+bool user_stop(struct z_port_regs *regs, unsigned int why);
 
 /* board_timer - the timer went off; interrupt context. */
 void board_timer(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * matrix.c - every kind of page, touched in every way by the kernel: what must happen is in one table.
+ * matrix.c - every kind of page, touched in every way by the kernel and by user mode: what must happen
+ * is in one table. User mode meets the same with pages of its own, and is refused on all others.
  */
 #include "board.h"
 
@@ -76,6 +77,15 @@ static uintptr_t make(const struct row *row)
 	return va;
 }
 
+static uintptr_t user_code; /* 0: the kernel touches */
+
+static unsigned int by_user(uintptr_t va, unsigned int access)
+{
+	unsigned char byte = 0;
+
+	return z_port_user_probe(user_code, va, access, &byte);
+}
+
 /*
  * Told the address only, the core brings a page in for any reason, and the trap handler then sees the
  * violation: the result is the same, but the page is resident.
@@ -83,7 +93,7 @@ static uintptr_t make(const struct row *row)
 static void one_cell(const struct row *row, unsigned int access, unsigned int expected)
 {
 	uintptr_t va = make(row);
-	unsigned int result = world_probe(va, access);
+	unsigned int result = user_code != 0 ? by_user(va, access) : world_probe(va, access);
 
 	if (result != expected)
 		print_error("%s, access %u: 0x%x is not 0x%x\n", row->name, access, result,
@@ -102,10 +112,106 @@ static void one_cell(const struct row *row, unsigned int access, unsigned int ex
 static void matrix_of_kernel_accesses(void **state)
 {
 	(void)state;
+	user_code = 0;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		one_cell(&rows[i], Z_ACCESS_READ, rows[i].read);
 		one_cell(&rows[i], Z_ACCESS_WRITE, rows[i].write);
 		one_cell(&rows[i], Z_ACCESS_EXEC, rows[i].exec);
+	}
+}
+
+#define USER_CODE (CONFIG_KERNEL_VM_BASE + 0x400000)
+
+/* From here on user mode touches. Its code is out, like any page may be. */
+static void start_user(void)
+{
+	uintptr_t va = USER_CODE;
+
+	user_code = 0;
+	if (world_entry(va).kind == Z_ENTRY_UNMAPPED) {
+		assert_int_equal(z_pager_map(z_kernel_pager(), 1, R | W, Z_MAP_FIXED, 1, &va), 0);
+		z_port_user_code((void *)va);
+		assert_int_equal(z_pager_protect(z_kernel_pager(), va, 1, R | X | U), 0);
+	}
+	user_code = va;
+	world_out(user_code, 1);
+}
+
+static void matrix_of_user_accesses(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct row row = rows[i];
+
+		if ((row.prot & U) != 0)
+			continue;
+		start_user();
+		row.prot |= U;
+		one_cell(&row, Z_ACCESS_READ, row.read);
+		one_cell(&row, Z_ACCESS_WRITE, row.write);
+		start_user();
+		one_cell(&row, Z_ACCESS_EXEC, row.exec);
+	}
+}
+
+/* Pages of the kernel in the window: mapped, but not for user mode, whatever else they allow. */
+static void user_is_kept_out_of_kernel_pages(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		unsigned int expected = rows[i].state < UNMAPPED ? VIO : BAD;
+
+		if ((rows[i].prot & U) != 0)
+			continue;
+		start_user();
+		one_cell(&rows[i], Z_ACCESS_READ, expected);
+		one_cell(&rows[i], Z_ACCESS_WRITE, expected);
+		one_cell(&rows[i], Z_ACCESS_EXEC, expected);
+	}
+}
+
+/* The kernel's own memory, the scratch page, the frames, NULL: nothing of it. */
+static void contract_08_user_is_kept_out_of_the_kernel(void **state)
+{
+	static unsigned int own = 17;
+	const struct {
+		uintptr_t va;
+		unsigned int result;
+	} there[] = {
+		{(uintptr_t)&own, VIO},
+		{(uintptr_t)&test_matrix, VIO},
+		{(uintptr_t)Z_SCRATCH_PAGE, BAD},
+		{Z_PHYS_RAM_START, BAD},
+		{0, BAD},
+	};
+
+	(void)state;
+	start_user();
+	for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++) {
+		assert_int_equal(by_user(there[i].va, Z_ACCESS_READ), there[i].result);
+		assert_int_equal(by_user(there[i].va, Z_ACCESS_WRITE), there[i].result);
+		assert_int_equal(by_user(there[i].va, Z_ACCESS_EXEC), there[i].result);
+	}
+	assert_int_equal(own, 17);
+}
+
+static void user_reads_what_the_kernel_wrote(void **state)
+{
+	uintptr_t va = world_map(1, R | W);
+	unsigned char byte = 0;
+
+	(void)state;
+	*(volatile unsigned char *)(va + 5) = 0xa7;
+	assert_int_equal(z_pager_protect(z_kernel_pager(), va, 1, R | W | U), 0);
+	start_user();
+	for (unsigned int cycle = 0; cycle < 10; cycle++) {
+		world_out(va, 1);
+		world_out(user_code, 1);
+		assert_int_equal(z_port_user_probe(user_code, va + 5, R, &byte), OK);
+		assert_int_equal(byte, (unsigned char)(0xa7 + cycle));
+		byte++;
+		assert_int_equal(z_port_user_probe(user_code, va + 5, W, &byte), OK);
+		assert_int_equal(world_entry(va).prot, R | W | U);
 	}
 }
 
@@ -116,6 +222,7 @@ static void pages_of_user_mode(void **state)
 	static const struct row out = {"out user, allowed", OUT, R | X | U, OK, VIO, VIO};
 
 	(void)state;
+	user_code = 0;
 	one_cell(&in, Z_ACCESS_READ | U, OK);
 	one_cell(&in, Z_ACCESS_WRITE | U, OK);
 	one_cell(&in, Z_ACCESS_EXEC | U, VIO);
@@ -146,6 +253,10 @@ void test_matrix(void)
 #define CASE(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(matrix_of_kernel_accesses),
+		CASE(matrix_of_user_accesses),
+		CASE(user_is_kept_out_of_kernel_pages),
+		CASE(contract_08_user_is_kept_out_of_the_kernel),
+		CASE(user_reads_what_the_kernel_wrote),
 		CASE(pages_of_user_mode),
 		CASE(code_that_changes),
 	};
