@@ -43,6 +43,9 @@ bool z_port_in_isr(void);
 /* z_port_now - nanoseconds since some start. */
 uint64_t z_port_now(void);
 
+/* z_port_instructions - how many this CPU has executed. */
+uint64_t z_port_instructions(void);
+
 /* z_port_tick - call kernel_tick() every so many nanoseconds, 0: no more. */
 void z_port_tick(uint64_t period_ns);
 

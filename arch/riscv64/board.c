@@ -76,6 +76,11 @@ uint64_t z_port_now(void)
 	return CSR_READ(time) * NS_PER_TICK_OF_TIME;
 }
 
+uint64_t z_port_instructions(void)
+{
+	return CSR_READ(instret);
+}
+
 static void set_timer(uint64_t when)
 {
 	(void)sbi_call(SBI_TIME, SBI_TIME_SET_TIMER, when);

@@ -31,10 +31,9 @@
 #define LEAF_SPAN    ((uintptr_t)ENTRIES * Z_PAGE_SIZE)
 #define FENCE_SINGLY 32U
 
-/* Root, two levels below it for the kernel's RAM and the devices, and the window's. */
-#define WINDOW_TABLES ((CONFIG_KERNEL_VM_SIZE + LEAF_SPAN - 1) / LEAF_SPAN + 2U)
-#define KERNEL_TABLES 16U
-#define TABLES        (1U + KERNEL_TABLES + WINDOW_TABLES)
+/* Root, those of the kernel's RAM and devices, and those between the root and the window's leaves. */
+#define TABLES        20U
+#define WINDOW_TABLES ((CONFIG_KERNEL_VM_SIZE + LEAF_SPAN - 1) / LEAF_SPAN)
 
 #define KERNEL_CODE  (PTE_R | PTE_X | PTE_A | PTE_D)
 #define KERNEL_CONST (PTE_R | PTE_A | PTE_D)
@@ -54,6 +53,11 @@ extern char link_text[], link_text_end[], link_rodata[], link_rodata_end[], link
 static table_t tables[TABLES] __attribute__((aligned(4096))); /* [I] which is where */
 static unsigned int tables_used = 1;                          /* the first is the root */
 
+/* The leaf tables of the window, one behind the other: the entry of a page needs no walk. */
+static pte_t window_entries[WINDOW_TABLES * ENTRIES] __attribute__((aligned(4096)));
+
+_Static_assert(CONFIG_KERNEL_VM_BASE % LEAF_SPAN == 0, "the window begins with a leaf table");
+
 static struct mmu by_hardware;
 static struct mmu by_faults = {.soft_ad = true};
 
@@ -64,12 +68,15 @@ static unsigned int index_at(uintptr_t va, unsigned int level)
 	return (unsigned int)(va >> (12 + 9 * level)) % ENTRIES;
 }
 
-/* Any address has an entry, if there are tables. grow: make them; only at start-up. */
-static pte_t *walk(uintptr_t va, bool grow)
+/*
+ * The entry of an address in a table of the given level (0: the leaf), NULL if there is no table.
+ * grow: make the tables on the way; only at start-up.
+ */
+static pte_t *walk(uintptr_t va, unsigned int to_level, bool grow)
 {
 	pte_t *table = tables[0];
 
-	for (unsigned int level = 2; level > 0; level--) {
+	for (unsigned int level = 2; level > to_level; level--) {
 		pte_t *e = &table[index_at(va, level)];
 
 		if ((*e & PTE_V) == 0) {
@@ -79,13 +86,13 @@ static pte_t *walk(uintptr_t va, bool grow)
 		}
 		table = (pte_t *)pte_phys(*e);
 	}
-	return &table[index_at(va, 0)];
+	return &table[index_at(va, to_level)];
 }
 
-/* An entry of the window or of the scratch page: its tables are always there. */
+/* The entry of a page of the window, or of the scratch page behind it. */
 static pte_t *window(uintptr_t va)
 {
-	return walk(va, false);
+	return &window_entries[(va - CONFIG_KERNEL_VM_BASE) / Z_PAGE_SIZE];
 }
 
 static pte_t read_pte(uintptr_t va)
@@ -101,7 +108,7 @@ static pte_t swap_pte(uintptr_t va, pte_t e)
 pte_t mmu_pte(uintptr_t va)
 {
 	intptr_t upper = (intptr_t)va >> 38;
-	pte_t *e = upper == 0 || upper == -1 ? walk(va, false) : NULL;
+	pte_t *e = upper == 0 || upper == -1 ? walk(va, 0, false) : NULL;
 
 	return e != NULL ? __atomic_load_n(e, __ATOMIC_RELAXED) : 0;
 }
@@ -343,20 +350,24 @@ const struct z_arch_ops *z_port_arch(bool soft_ad, void **ctx_out)
 
 /* ---- start-up --------------------------------------------------------------------------------- */
 
+static pte_t *grow_to(uintptr_t va, unsigned int level)
+{
+	pte_t *e = walk(va, level, true);
+
+	if (e == NULL)
+		kernel_panic("the pool of page tables is too small", NULL);
+	return e;
+}
+
 static void map_kernel(const char *begin, const char *end, pte_t bits)
 {
-	for (uintptr_t va = (uintptr_t)begin; va < (uintptr_t)end; va += Z_PAGE_SIZE) {
-		pte_t *e = walk(va, true);
-
-		if (e == NULL)
-			kernel_panic("the pool of page tables is too small", NULL);
-		*e = pte_leaf(va, bits | PTE_G);
-	}
+	for (uintptr_t va = (uintptr_t)begin; va < (uintptr_t)end; va += Z_PAGE_SIZE)
+		*grow_to(va, 0) = pte_leaf(va, bits | PTE_G);
 }
 
 void mmu_start(uintptr_t ram_end)
 {
-	uintptr_t last = (uintptr_t)Z_SCRATCH_PAGE;
+	const char *exit_device = (const char *)DEVICE_EXIT;
 
 	map_kernel(link_text, link_text_end, KERNEL_CODE);
 	map_kernel(link_rodata, link_rodata_end, KERNEL_CONST);
@@ -364,13 +375,10 @@ void mmu_start(uintptr_t ram_end)
 	map_kernel(link_trap_stack, link_trap_stack_end, KERNEL_DATA);
 	map_kernel(link_stack, link_stack_end, KERNEL_DATA);
 	map_kernel(link_end, (const char *)ram_end, KERNEL_DATA);
-	map_kernel((const char *)DEVICE_EXIT, (const char *)DEVICE_EXIT + Z_PAGE_SIZE, KERNEL_DATA);
-	for (uintptr_t va = CONFIG_KERNEL_VM_BASE; va < last; va += LEAF_SPAN) {
-		if (walk(va, true) == NULL)
-			kernel_panic("the pool of page tables is too small", NULL);
-	}
-	if (walk(last, true) == NULL)
-		kernel_panic("the pool of page tables is too small", NULL);
+	map_kernel(exit_device, exit_device + Z_PAGE_SIZE, KERNEL_DATA);
+	for (uintptr_t i = 0; i < WINDOW_TABLES; i++)
+		*grow_to(CONFIG_KERNEL_VM_BASE + i * LEAF_SPAN, 1) =
+			pte_table((uintptr_t)&window_entries[i * ENTRIES]);
 
 	CSR_WRITE(satp, SATP_SV39 | ((uintptr_t)tables[0] >> 12));
 	cpu_fence_all();

@@ -30,5 +30,6 @@ unsigned int kernel_app(void)
 		test_irq();
 		test_memory();
 	}
+	test_cost();
 	return hosted_summary() != 0;
 }

@@ -76,5 +76,6 @@ void test_fault(void);
 void test_matrix(void);
 void test_irq(void);
 void test_memory(void);
+void test_cost(void);
 
 #endif /* QEMU_BOARD_H */

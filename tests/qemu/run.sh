@@ -32,7 +32,7 @@ fi
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 status=0
-timeout -k 5 "$limit" "${machine[@]}" -icount shift=4,sleep=off -nographic -no-reboot -kernel "$kernel" \
+timeout -k 5 "$limit" "${machine[@]}" -icount shift=0,sleep=off -nographic -no-reboot -kernel "$kernel" \
 	</dev/null 2>&1 | tr -d '\r' >"$output" || status=$?
 cat "$output"
 
