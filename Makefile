@@ -16,7 +16,7 @@ run_tests = ctest --test-dir $(BUILD)/$(1) --output-on-failure -j2 --no-tests=er
 	freestanding mutants fault-cost check-programs clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install the Debian packages that are missing (root or sudo)
 	@scripts/setup.sh
