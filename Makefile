@@ -13,10 +13,10 @@ run_tests = ctest --test-dir $(BUILD)/$(1) --output-on-failure -j2 --no-tests=er
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build test release clang check demo bench asan tsan coverage lint tidy format \
-	freestanding mutants fault-cost clean
+	freestanding mutants fault-cost check-programs clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install the Debian packages that are missing (root or sudo)
 	@scripts/setup.sh
@@ -36,7 +36,9 @@ clang: setup ## build with clang: build/clang
 check: ## everything that has to hold: all builds, all tests, lint
 	@scripts/check.sh
 
-demo: release ## an unmodified program with a quarter of the memory that it needs
+demo: setup ## an unmodified program with a quarter of the memory that it needs
+	@$(call configure,release)
+	@cmake --build $(BUILD)/release -j $(JOBS) --target zpager --target zpager_preload
 	@scripts/demo.sh
 
 bench: release ## print the figures of this machine
@@ -65,6 +67,9 @@ format: setup ## lay out all sources with clang-format
 
 freestanding: setup ## the portable part for x86_64, arm64, riscv64, without a C library
 	@scripts/freestanding.sh
+
+check-programs: release ## sort, python3, redis, xz, gcc in full size, each store: hours
+	@scripts/programs.sh
 
 mutants: setup ## plant known faults in a copy, one at a time; the tests must notice each
 	@scripts/mutants.sh

@@ -216,6 +216,20 @@ void z__candidate_add_locked(struct z_pager *p, struct z_page_frame *pf, enum z_
 void z__candidate_remove_locked(struct z_pager *p, struct z_page_frame *pf,
 				enum z_remove_reason reason);
 
+/* ---- map.c ---- */
+
+enum z_pins_allowed {
+	Z_PINS_NONE,
+	Z_PINS_OF_MAPPING, /* the one that Z_MAP_PINNED made */
+};
+
+/*
+ * z__quiesce_locked - wait until no page of the range is being moved. May drop, but not between the
+ * moment that this is so and the return.
+ *   0 | Z_ERR_FAULT not all of it is mapped | Z_ERR_BUSY a page is pinned.
+ */
+int z__quiesce_locked(struct z_pager *p, uintptr_t va, size_t pages, enum z_pins_allowed allowed);
+
 /* ---- pin.c ---- */
 
 int z__pin_frame_locked(struct z_pager *p, struct z_page_frame *pf);

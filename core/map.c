@@ -53,14 +53,15 @@ static int place(struct z_pager *p, size_t pages, unsigned int flags, size_t ali
 
 /* ---- unmapping --------------------------------------------------------------------------- */
 
-/* Pins that somebody other than the mapping itself holds. */
-static bool pinned_by_others(struct z_pager *p, const struct z_page_frame *pf, uintptr_t va)
+static bool pin_forbids(struct z_pager *p, const struct z_page_frame *pf, uintptr_t va,
+			enum z_pins_allowed allowed)
 {
-	return pf->pins > 1 || (pf->pins == 1 && !z__region_pins(p, va));
+	bool by_mapping = allowed == Z_PINS_OF_MAPPING && pf->pins == 1 && z__region_pins(p, va);
+
+	return pf->pins > 0 && !by_mapping;
 }
 
-/* Wait until no page of the range is being moved; fail if one is pinned or not mapped. */
-static int quiesce(struct z_pager *p, uintptr_t va, size_t pages)
+int z__quiesce_locked(struct z_pager *p, uintptr_t va, size_t pages, enum z_pins_allowed allowed)
 {
 	size_t i = 0;
 
@@ -77,7 +78,8 @@ static int quiesce(struct z_pager *p, uintptr_t va, size_t pages)
 			i = 0;
 			continue;
 		}
-		if (e.kind == Z_ENTRY_IN && pinned_by_others(p, z__frame_of_phys(p, e.phys), page))
+		if (e.kind == Z_ENTRY_IN &&
+		    pin_forbids(p, z__frame_of_phys(p, e.phys), page, allowed))
 			return Z_ERR_BUSY;
 		i++;
 	}
@@ -133,7 +135,7 @@ int z_pager_unmap(struct z_pager *p, uintptr_t va, size_t pages)
 		return Z_ERR_INVAL;
 
 	z__lock(p);
-	err = quiesce(p, va, pages);
+	err = z__quiesce_locked(p, va, pages, Z_PINS_OF_MAPPING);
 	if (err == Z_OK)
 		err = z__region_can_remove(p, va, pages);
 	if (err == Z_OK)
@@ -181,7 +183,7 @@ static int map_locked(struct z_pager *p, size_t pages, unsigned int prot, unsign
 		return Z_OK;
 
 	err = populate(p, *va, pages, flags);
-	if (err != Z_OK && quiesce(p, *va, pages) == Z_OK)
+	if (err != Z_OK && z__quiesce_locked(p, *va, pages, Z_PINS_OF_MAPPING) == Z_OK)
 		unmap_quiet(p, *va, pages);
 	return err;
 }
@@ -244,7 +246,8 @@ int z_pager_destroy(struct z_pager *p)
 	if (p->busy_count > 0)
 		err = Z_ERR_BUSY;
 	for (uint32_t i = 0; i < p->nregions && err == Z_OK; i++)
-		err = quiesce(p, p->regions[i].va, p->regions[i].pages);
+		err = z__quiesce_locked(p, p->regions[i].va, p->regions[i].pages,
+					Z_PINS_OF_MAPPING);
 	while (p->nregions > 0 && err == Z_OK) {
 		struct z_region last = p->regions[p->nregions - 1];
 

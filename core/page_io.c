@@ -138,28 +138,6 @@ static void tell_algorithm(struct z_pager *p, uintptr_t va, size_t pages, enum z
 	}
 }
 
-/* Wait until no page of the range is being moved. Z_ERR_BUSY: one is pinned. */
-static int quiesce(struct z_pager *p, uintptr_t va, size_t pages)
-{
-	size_t i = 0;
-
-	while (i < pages) {
-		struct z_entry e = z__entry(p, z__page_va(va, i));
-
-		if (e.kind == Z_ENTRY_HELD) {
-			z__frame_wait_locked(p, z__frame_of_phys(p, e.phys));
-			i = 0;
-			continue;
-		}
-		if (e.kind == Z_ENTRY_UNMAPPED)
-			return Z_ERR_FAULT;
-		if (e.kind == Z_ENTRY_IN && z_page_frame_is_pinned(z__frame_of_phys(p, e.phys)))
-			return Z_ERR_BUSY;
-		i++;
-	}
-	return Z_OK;
-}
-
 static void forget_batch(struct z_pager *p, struct z_page_op *ops, size_t n)
 {
 	if (n == 0)
@@ -233,7 +211,7 @@ static int drop_batch(struct z_pager *p, uintptr_t va, size_t pages)
 
 static int drop(struct z_pager *p, uintptr_t va, size_t pages)
 {
-	int err = quiesce(p, va, pages);
+	int err = z__quiesce_locked(p, va, pages, Z_PINS_NONE);
 
 	if (err == Z_OK)
 		z__forget_out_locked(p, va, pages);

@@ -22,6 +22,14 @@ extern const struct z_store_ops z_tier_ops;
 Z_MUST_CHECK int z_lz4_open(const struct z_store_env *env, uint64_t limit_bytes, bool keep_copies,
 			    bool own, struct z_store **out);
 
+/*
+ * z_lz4_only_worthwhile - from now on page_out answers Z_ERR_NOSPC to a page that would keep more than
+ * three quarters of its size: for a store with another one behind it, which shall have such pages.
+ * Asked again for the same location at once, it takes the page after all.
+ *   Context: before the first page_out.
+ */
+void z_lz4_only_worthwhile(struct z_store *store);
+
 /* How a swap file is made. */
 struct z_file_options {
 	const char *path;   /* a directory, or a file to be made; "": TMPDIR, or /var/tmp */

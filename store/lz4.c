@@ -31,9 +31,12 @@
 #include "pool.h"
 #include "slots.h"
 
-#define SLOTS_LIMIT  ((uint64_t)1 << 28)
-#define COPIES_LEAST 16U
-#define COPIES_SHARE 4U
+#define SLOTS_LIMIT ((uint64_t)1 << 28)
+
+/* What a page may keep of its size to be worth RAM that a page frame could be instead. */
+#define WORTHWHILE_BYTES ((int)Z_PAGE_SIZE / 4 * 3)
+#define COPIES_LEAST     16U
+#define COPIES_SHARE     4U
 
 /* A page is expected to shrink to a quarter: the number of pages promised (see store/README.md). */
 #define EXPECTED_RATIO 4U
@@ -42,11 +45,13 @@
 
 enum kind { NOTHING, SAME, CODED, RAW };
 
+#define REFUSED 1U /* in bytes, of NOTHING: the last page_out was refused as not worthwhile */
+
 /* What is known of a slot. The fields are the store's lock's. */
 struct entry {
 	uint32_t page;            /* CODED, RAW: in the pool; SAME: the low half of the word */
 	uint32_t sum;             /* checksum; SAME: the high half of the word */
-	uint16_t bytes;           /* CODED: length */
+	uint16_t bytes;           /* CODED: length; NOTHING: 0 or REFUSED */
 	uint16_t place : 13;      /* CODED: steps from the page's beginning */
 	uint16_t kind : 2;        /* enum kind */
 	uint16_t has_promise : 1; /* a page of the pool is promised to it */
@@ -59,6 +64,7 @@ struct lz4_store {
 	struct z_store store; /* its env is the counting one */
 	struct z_store_env outer;
 	uint64_t limit_pages; /* [I] */
+	bool only_worthwhile; /* [I] pages that hardly compress are refused */
 	atomic_size_t ram_pages;
 	bool keep_copies;
 	bool own;
@@ -164,6 +170,7 @@ static void entry_clear(struct lz4_store *lz4, struct entry *entry)
 		break;
 	}
 	entry->kind = NOTHING;
+	entry->bytes = 0;
 }
 
 static void entry_redeem(struct lz4_store *lz4, struct entry *entry)
@@ -321,6 +328,23 @@ static int put(struct lz4_store *lz4, uint32_t slot, const void *page, const cha
 	return err;
 }
 
+/* Is the page not worth its RAM, and not insisted upon? */
+static bool refuse(struct lz4_store *lz4, uint32_t slot, int bytes)
+{
+	struct entry *entry = entry_of(lz4, slot);
+	bool insists;
+
+	if (!lz4->only_worthwhile || (bytes > 0 && bytes <= WORTHWHILE_BYTES)) {
+		return false;
+	}
+	(void)pthread_mutex_lock(&lz4->lock);
+	insists = entry->kind == NOTHING && entry->bytes == REFUSED;
+	entry_clear(lz4, entry);
+	entry->bytes = (uint16_t)(insists ? 0 : REFUSED);
+	(void)pthread_mutex_unlock(&lz4->lock);
+	return !insists;
+}
+
 static int lz4_page_out(struct z_store *store, z_loc_t loc, const void *page)
 {
 	struct lz4_store *lz4 = lz4_of(store);
@@ -340,7 +364,9 @@ static int lz4_page_out(struct z_store *store, z_loc_t loc, const void *page)
 	worker = lz4_worker_lock(&lz4->workers);
 	bytes = LZ4_compress_fast_extState(worker->state, page, worker->buffer, (int)Z_PAGE_SIZE,
 					   (int)Z_POOL_MAX_BYTES, 1);
-	err = put(lz4, slot, page, worker->buffer, bytes > 0 ? (size_t)bytes : 0);
+	err = refuse(lz4, slot, bytes)
+		      ? Z_ERR_NOSPC
+		      : put(lz4, slot, page, worker->buffer, bytes > 0 ? (size_t)bytes : 0);
 	lz4_worker_unlock(worker);
 	return err;
 }
@@ -524,6 +550,11 @@ static int open_parts(struct lz4_store *lz4)
 		err = z_pool_open(&lz4->pool, env);
 	}
 	return err != 0 ? err : lz4_workers_open(&lz4->workers, env);
+}
+
+void z_lz4_only_worthwhile(struct z_store *store)
+{
+	lz4_of(store)->only_worthwhile = true;
 }
 
 int z_lz4_open(const struct z_store_env *env, uint64_t limit_bytes, bool keep_copies, bool own,

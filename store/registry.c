@@ -232,6 +232,9 @@ static int open_tier(const struct z_uri *uri, const struct z_store_env *env,
 		a->ops->close(a);
 		return err;
 	}
+	if (a->ops == &z_lz4_ops) {
+		z_lz4_only_worthwhile(a);
+	}
 	keep_copies = (a->caps & b->caps & Z_STORE_KEEPS_COPY) != 0;
 	/* NOLINTEND(clang-analyzer-core.NullDereference) */
 	err = z_tier_open(env, a, b, keep_copies, out);

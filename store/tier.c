@@ -181,7 +181,7 @@ static int write_to_part(struct tier_store *tier, const struct entry *entry, con
 	return part->ops->page_out(part, entry->loc, page);
 }
 
-/* A did not take it: B may. The entry stays where it is if B has no room. */
+/* A did not take it: B may. If B has no room either, A is asked once more, unless it is broken. */
 static int write_to_b(struct tier_store *tier, struct entry *entry, const void *page, int err)
 {
 	z_loc_t loc;
@@ -195,7 +195,7 @@ static int write_to_b(struct tier_store *tier, struct entry *entry, const void *
 		entry->loc = loc;
 	}
 	(void)pthread_mutex_unlock(&tier->lock);
-	return ok ? write_to_part(tier, entry, page) : err;
+	return ok || err == Z_ERR_NOSPC ? write_to_part(tier, entry, page) : err;
 }
 
 static int tier_page_out(struct z_store *store, z_loc_t loc, const void *page)

@@ -44,7 +44,7 @@ static int help(void)
 		"  --eviction NAME     who goes first; zpager list names them (default clock)\n"
 		"  --fault-mode MODE   monitor (default): transparent for every system call\n"
 		"                      signal: faster; a system call on a page that is out fails\n"
-		"  --mechanism NAME    copy (default) or move\n"
+		"  --mechanism NAME    how pages leave: auto (default), copy-move or copy\n"
 		"  --stats FILE        write all counters there, as JSON\n"
 		"\n"
 		"Ends with the program's status or signal, after one line of summary on stderr.\n"
@@ -68,9 +68,13 @@ static int unknown_eviction(const char *name)
 			names);
 }
 
-static bool is_one_of(const char *name, const char *first, const char *second)
+/* Not given counts as known. names ends with NULL. */
+static bool is_one_of(const char *name, const char *const *names)
 {
-	return name == NULL || strcmp(name, first) == 0 || strcmp(name, second) == 0;
+	while (name != NULL && *names != NULL && strcmp(name, *names) != 0) {
+		names++;
+	}
+	return name == NULL || *names != NULL;
 }
 
 static int check_ram(struct run_options *options)
@@ -103,6 +107,8 @@ static bool can_write(const char *path)
 
 static int check_options(struct run_options *options)
 {
+	static const char *const fault_modes[] = {"monitor", "signal", NULL};
+	static const char *const mechanisms[] = {"auto", "copy-move", "copy", NULL};
 	int status = check_ram(options);
 
 	if (status != 0) {
@@ -111,12 +117,13 @@ static int check_options(struct run_options *options)
 	if (options->eviction != NULL && z_eviction_find(options->eviction) == NULL) {
 		return unknown_eviction(options->eviction);
 	}
-	if (!is_one_of(options->fault_mode, "monitor", "signal")) {
+	if (!is_one_of(options->fault_mode, fault_modes)) {
 		return cmd_fail(EXIT_USAGE, "--fault-mode %s: use monitor or signal",
 				options->fault_mode);
 	}
-	if (!is_one_of(options->mechanism, "copy", "move")) {
-		return cmd_fail(EXIT_USAGE, "--mechanism %s: use copy or move", options->mechanism);
+	if (!is_one_of(options->mechanism, mechanisms)) {
+		return cmd_fail(EXIT_USAGE, "--mechanism %s: use auto, copy-move or copy",
+				options->mechanism);
 	}
 	if (options->stats != NULL && !can_write(options->stats)) {
 		return cmd_fail(EXIT_USAGE, "--stats %s: %s", options->stats, strerror(errno));

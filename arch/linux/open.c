@@ -96,7 +96,7 @@ static int choose_mechanism(struct zpager *z, const struct zpager_options *o, st
 
 /*
  * A compressed first tier without a size would take all that the store may have, and leave nothing
- * for the tables of the second, so that neither could take a page: it gets half of the budget.
+ * for the tables of the second, so that neither could take a page: it gets an eighth of the budget.
  */
 static void give_tier_a_size(struct zpager *z, const char *uri)
 {
@@ -107,7 +107,7 @@ static void give_tier_a_size(struct zpager *z, const char *uri)
 		return;
 	}
 	(void)snprintf(z->store_uri, sizeof(z->store_uri), "%ssize=%lluK%s", head,
-		       (unsigned long long)(z->budget.open_bytes / 2 >> 10), uri + n);
+		       (unsigned long long)(z->budget.open_bytes / 8 >> 10), uri + n);
 }
 
 static int choose_store(struct zpager *z, const struct zpager_options *o, struct text *text)

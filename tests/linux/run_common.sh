@@ -4,7 +4,8 @@
 # is compared with itself. Sourced; not a test.
 #
 #   measure COMMAND...           runs it plain; $plain has its output, $need_kib its peak RSS
-#   compare STORE COMMAND...     runs it with a quarter of $need_kib; fails if the output differs
+#   compare STORE COMMAND...     runs it with a quarter of $need_kib (2 MiB at least); fails if the
+#                                output differs
 #   compare_stores COMMAND...    measure, then compare with each store of $stores
 #
 # ZPAGER_FULL=1 runs the sizes that issue and README speak of; without it they take seconds.
@@ -51,7 +52,8 @@ seconds() { awk -F'): ' '/Elapsed/ { n = split($2, t, ":"); print t[n] + 60 * t[
 
 measure() {
 	plain=$work/plain.out
-	/usr/bin/time -v -o "$work/plain.time" timeout -s KILL "$limit_s" "$@" >"$plain" 2>"$work/plain.err" </dev/null ||
+	/usr/bin/time -v -o "$work/plain.time" timeout -s KILL "$limit_s" "$@" \
+		>"$plain" 2>"$work/plain.err" </dev/null ||
 		fail "plain run of $1: status $?: $(tail -3 "$work/plain.err")"
 	need_kib=$(peak_kib "$work/plain.time")
 	echo "$1: needs $((need_kib / 1024)) MiB, $(seconds "$work/plain.time") s"
@@ -61,10 +63,12 @@ store_option() { [ "$1" = default ] || printf -- '--store\n%s\n' "$1"; }
 
 compare() {
 	local store=$1 options
+	# The small sizes of some programs would give less than any pager can start with.
+	local given_kib=$((need_kib / 4 > 2048 ? need_kib / 4 : 2048))
 	shift
 	mapfile -t options < <(store_option "$store")
 	/usr/bin/time -v -o "$work/paged.time" timeout -s KILL "$limit_s" \
-		"$zpager" run --ram "$((need_kib / 4))K" "${options[@]}" -- "$@" \
+		"$zpager" run --ram "${given_kib}K" "${options[@]}" -- "$@" \
 		>"$work/paged.out" 2>"$work/paged.err" </dev/null ||
 		fail "$1 on $store: status $?: $(tail -3 "$work/paged.err")"
 	cmp -s "$plain" "$work/paged.out" || fail "$1 on $store: the output differs"

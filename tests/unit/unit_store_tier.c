@@ -302,6 +302,71 @@ static int teardown(void **state)
 	return left == 0 ? 0 : -1;
 }
 
+static void out_kind(struct z_store *store, z_loc_t *loc, unsigned char *page,
+		     enum store_page_kind kind, uint64_t i)
+{
+	store_page_fill(page, kind, i);
+	assert_int_equal(store->ops->location_get(store, NULL, Z_WANT_FOR_EVICT, loc), 0);
+	assert_int_equal(store->ops->page_out(store, *loc, page), 0);
+}
+
+/* What hardly compresses goes to B at once; a frame is the better use of the RAM. */
+static void test_only_what_compresses_stays_in_ram(void **state)
+{
+	struct fixture *f = *state;
+	struct z_store_stats s;
+	struct z_store *store;
+	z_loc_t locs[16];
+	char text[200];
+
+	assert_int_equal(
+		z_store_open("tier:lz4:size=1M,ram:size=1M", &f->env, text, sizeof(text), &store),
+		0);
+	for (size_t i = 0; i < 16; i++) {
+		out_kind(store, &locs[i], f->page, i % 2 == 0 ? PAGE_RANDOM : PAGE_TEXT, i);
+	}
+	z_tier_part(store, 0)->ops->stats(z_tier_part(store, 0), &s);
+	assert_int_equal(s.used_pages, 8);
+	assert_int_equal(s.raw, 0);
+	z_tier_part(store, 1)->ops->stats(z_tier_part(store, 1), &s);
+	assert_int_equal(s.used_pages, 8);
+	for (size_t i = 0; i < 16; i++) {
+		store_page_fill(f->other, i % 2 == 0 ? PAGE_RANDOM : PAGE_TEXT, i);
+		assert_int_equal(store->ops->page_in(store, locs[i], f->page), 0);
+		assert_memory_equal(f->page, f->other, Z_PAGE_SIZE);
+		store->ops->location_free(store, locs[i]);
+	}
+	assert_int_equal(store->ops->check(store), 0);
+	store->ops->close(store);
+}
+
+/* But nothing is refused that was promised: when B is full, RAM takes what it can. */
+static void test_ram_takes_what_b_cannot(void **state)
+{
+	struct fixture *f = *state;
+	struct z_store_stats s;
+	struct z_store *store;
+	z_loc_t locs[24];
+	char text[200];
+
+	assert_int_equal(
+		z_store_open("tier:lz4:size=1M,ram:size=64K", &f->env, text, sizeof(text), &store),
+		0);
+	for (size_t i = 0; i < 24; i++) {
+		out_kind(store, &locs[i], f->page, PAGE_RANDOM, i);
+	}
+	z_tier_part(store, 1)->ops->stats(z_tier_part(store, 1), &s);
+	assert_int_equal(s.used_pages, 16);
+	for (size_t i = 0; i < 24; i++) {
+		store_page_fill(f->other, PAGE_RANDOM, i);
+		assert_int_equal(store->ops->page_in(store, locs[i], f->page), 0);
+		assert_memory_equal(f->page, f->other, Z_PAGE_SIZE);
+		store->ops->location_free(store, locs[i]);
+	}
+	assert_int_equal(store->ops->check(store), 0);
+	store->ops->close(store);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -315,6 +380,8 @@ int main(void)
 		TEST(test_b_fails_while_pages_go_down),
 		TEST(test_a_fails_while_pages_go_down),
 		TEST(test_freed_while_it_goes_down),
+		TEST(test_only_what_compresses_stays_in_ram),
+		TEST(test_ram_takes_what_b_cannot),
 		TEST(test_clean_copies_in_a_are_dropped_first),
 	};
 

@@ -94,9 +94,6 @@ static void options_from_environment(struct zpager_options *options)
 	if (options->fault_mode == NULL) {
 		options->fault_mode = "monitor";
 	}
-	if (options->mechanism == NULL) {
-		options->mechanism = "copy";
-	}
 	options->overcommit = 1;
 	options->inherit_on_fork = 1;
 }

@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# programs.sh [NAME...] - whole programs under `zpager run`, in full size, with a quarter of what they
+# need and with each store, compared with a plain run (tests/linux/run_NAME.sh). All of them: hours.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+ZPAGER_SOURCE=$PWD
+ZPAGER_BUILD=$(realpath "${BUILD:-build}/release") || exit 1
+export ZPAGER_SOURCE ZPAGER_BUILD ZPAGER_FULL=1
+[ $# -gt 0 ] || set -- redis gcc python xz sort
+failed=0
+for name in "$@"; do
+	printf '==== %s\n' "$name"
+	bash "tests/linux/run_$name.sh" || failed=$((failed + 1))
+done
+exit $((failed > 0))
