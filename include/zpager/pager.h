@@ -60,8 +60,12 @@ struct z_pager_config {
 	size_t vm_pages;
 	uint32_t max_regions; /* at least 1 */
 
-	uint32_t batch;     /* victims a batch, 1 to Z_BATCH_MAX; 1: exactly as specified */
-	uint32_t low_water; /* evict a batch ahead when fewer frames are free; 0: when none is */
+	uint32_t batch; /* victims a batch, 1 to Z_BATCH_MAX; 1: exactly as specified */
+	/*
+	 * Evict a batch ahead when fewer frames are free (or than a quarter of those that are not
+	 * pinned, if that is less); 0: only when none is.
+	 */
+	uint32_t low_water;
 	uint32_t ghosts;    /* entries to recognise refaults by, a power of two, or 0 */
 	uint32_t events;    /* size of the event ring, a power of two, or 0 */
 	bool unlock_for_io; /* ALLOW_IRQ: drop the lock during store I/O */
