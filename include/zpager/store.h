@@ -227,7 +227,8 @@ struct z_block_options {
  *   device: stays valid for the life of the store; at least 2 pages behind the image (one is held
  *   back for faults). It is Z_STORE_PARALLEL if the device says so. What lay behind the image
  *   is not kept.
- *   Figures: the image counts as used, not as capacity; so with Z_COMMIT_STRICT map it NORESERVE.
+ *   Figures: the image counts as used, not as capacity: its pages compete for frames with others,
+ *   so with Z_COMMIT_STRICT they are committed like others.
  *   page_in and page_out return what the device does, and page_in Z_ERR_CORRUPT.
  *   0 | Z_ERR_NOMEM | Z_ERR_INVAL too small, or more than 2^32 - 2 pages behind the image |
  *   Z_ERR_NOSPC the budget does not allow it.

@@ -29,7 +29,7 @@ struct store_device *store_device_open(uint64_t pages, bool parallel);
 void store_device_close(struct store_device *device);
 
 /*
- * store_device_fail - the nth call of this kind from now fails with err. A write that fails leaves
+ * store_device_fail - the nth call of this kind from now fails with err; 0: none does. A write that fails leaves
  * half of the page written, a read half of it read.
  */
 void store_device_fail(struct store_device *device, enum store_device_op op, uint64_t nth, int err);
