@@ -6,8 +6,10 @@
 #
 # The program is the Lua interpreter of user/lua_main.c; its source is Debian's source package lua5.4,
 # which scripts/fetch_source.sh puts into build/sources (ZP_SOURCES). LIBC: picolibc, of the folder that
-# ZP_PICOLIBC_ARCH names. For ARCH host, LIBC none, it is a Linux program, <build>/user/host/lua, with
-# user/host.c in place of the kernel. What is missing is said once, and then there is no target.
+# ZP_PICOLIBC_ARCH names, or newlib, for x86_64, of which Debian has no library but the source (package
+# newlib-source): the files of user/newlib.list are compiled. zp_user_host() makes the same a Linux
+# program, <build>/user/host/lua, with user/host.c in place of the kernel. What is missing is said once,
+# and then there is no target.
 #
 # BASE lies 16 MiB behind CONFIG_KERNEL_VM_BASE of the board.
 
@@ -64,6 +66,67 @@ function(zp_user_picolibc arch out_flags out_libraries)
 	endif()
 endfunction()
 
+# newlib lies packed in its package; what is needed of it is unpacked once, next to the other sources.
+function(zp_user_newlib arch out_flags out_libraries)
+	set(${out_flags} PARENT_SCOPE)
+	set(${out_libraries} PARENT_SCOPE)
+	set(folder ${ZP_SOURCES}/newlib)
+	file(GLOB packed /usr/src/newlib/newlib-*.tar.xz)
+	if(NOT EXISTS ${folder})
+		if(NOT packed)
+			return()
+		endif()
+		set(work ${PROJECT_BINARY_DIR}/newlib-unpacked)
+		file(REMOVE_RECURSE ${work})
+		list(GET packed 0 packed)
+		file(ARCHIVE_EXTRACT INPUT ${packed} DESTINATION ${work} PATTERNS
+			*/newlib/libc/include/* */newlib/libc/machine/x86_64/* */newlib/libc/ctype/*
+			*/newlib/libc/errno/* */newlib/libc/locale/* */newlib/libc/reent/*
+			*/newlib/libc/stdio/* */newlib/libc/stdlib/* */newlib/libc/string/*
+			*/newlib/libc/time/* */newlib/libm/common/* */newlib/libm/math/*)
+		file(GLOB root ${work}/*/newlib)
+		file(MAKE_DIRECTORY ${ZP_SOURCES})
+		file(RENAME ${root} ${folder})
+		file(REMOVE_RECURSE ${work})
+	endif()
+	zp_newlib_files(lines)
+	foreach(line ${lines})
+		string(REGEX REPLACE " .*" "" path ${line})
+		if(NOT EXISTS ${folder}/${path})
+			message(STATUS "newlib has no ${path}")
+			return()
+		endif()
+	endforeach()
+	set(${out_flags} -isystem ${PROJECT_SOURCE_DIR}/user/include/newlib
+		-isystem ${folder}/libc/include PARENT_SCOPE)
+	set(${out_libraries} none PARENT_SCOPE)
+endfunction()
+
+function(zp_newlib_files out)
+	set(list ${PROJECT_SOURCE_DIR}/user/newlib.list)
+	set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${list})
+	file(STRINGS ${list} lines REGEX "^[a-z]")
+	set(${out} ${lines} PARENT_SCOPE)
+endfunction()
+
+# The parts of newlib as one archive, compiled as its own build does it.
+function(zp_newlib_archive archive to)
+	set(objects)
+	zp_newlib_files(lines)
+	foreach(line ${lines})
+		string(REPLACE " " ";" words ${line})
+		list(POP_FRONT words path)
+		string(REGEX REPLACE "[^A-Za-z0-9_.]" "_" name ${line})
+		zp_user_object(${to}/newlib-${name}.o ${ZP_SOURCES}/newlib/${path} ${words} -w
+			-fno-builtin -D__SINGLE_THREAD__ -D__NO_SYSCALLS__ -DMISSING_SYSCALL_NAMES
+			-DINTERNAL_NEWLIB -I ${ZP_SOURCES}/newlib/libm/common)
+		list(APPEND objects ${to}/newlib-${name}.o)
+	endforeach()
+	add_custom_command(OUTPUT ${archive}
+		COMMAND ${CMAKE_COMMAND} -E rm -f ${archive}
+		COMMAND ${CMAKE_AR} qcs ${archive} ${objects} DEPENDS ${objects} VERBATIM)
+endfunction()
+
 function(zp_user arch compiler base libc)
 	find_program(ZP_CC_${arch} ${compiler})
 	mark_as_advanced(ZP_CC_${arch})
@@ -86,13 +149,17 @@ function(zp_user arch compiler base libc)
 		-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
 	zp_user_objects(objects ${to} lua_main.c memory.c system.c libc_${libc}.c scripts.S
 		start_${arch}.S)
+	if(libc STREQUAL newlib)
+		set(libraries ${to}/libnewlib.a)
+		zp_newlib_archive(${libraries} ${to})
+	endif()
 
 	set(script ${PROJECT_SOURCE_DIR}/user/program.ld)
 	set(maker ${PROJECT_SOURCE_DIR}/scripts/make_image.py)
 	add_custom_command(OUTPUT ${to}/lua.elf
 		COMMAND ${ZP_CC_${arch}} ${ARGN} -nostdlib -static -no-pie -Wl,-T,${script}
 			-Wl,--defsym=BASE=${base} -Wl,--build-id=none -Wl,--gc-sections
-			-Wl,-z,max-page-size=4096 -o ${to}/lua.elf ${objects}
+			-Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -o ${to}/lua.elf ${objects}
 			-Wl,--start-group ${libraries} -lgcc -Wl,--end-group
 		DEPENDS ${objects} ${libraries} ${script} VERBATIM)
 	add_custom_command(OUTPUT ${to}/lua.img
@@ -129,3 +196,4 @@ zp_user_host()
 zp_user(riscv64 riscv64-linux-gnu-gcc 0xa1000000 picolibc
 	-march=rv64imafdc -mabi=lp64d -mcmodel=medany -mno-relax)
 zp_user(arm64 aarch64-linux-gnu-gcc 0x81000000 picolibc -mno-outline-atomics)
+zp_user(x86_64 x86_64-linux-gnu-gcc 0x41000000 newlib -fcf-protection=none)
