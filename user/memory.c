@@ -7,11 +7,14 @@
  * blocks, linked through the blocks themselves; when it is empty, a block is cut off a chunk. What
  * is larger is mapped and unmapped by itself, so that its pages go when it goes.
  *
- * Locks: none, a program has one thread. Limits: a chunk is only given back by memory_reset(); a large
- * block that cannot be made smaller for want of memory keeps its pages until the program ends.
+ * A large block that becomes smaller, but stays large, gives its last pages back where it lies.
+ *
+ * Locks: none, a program has one thread. Limits: a chunk is only given back by memory_reset(); of a
+ * large block that becomes a small one while there is no memory, at most four pages are never unmapped.
  */
 #include "system.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -124,6 +127,29 @@ static size_t room(size_t bytes)
 	return block;
 }
 
+/* Another size without a move; false if that cannot be. */
+static bool resize_in_place(void *block, size_t old, size_t bytes)
+{
+	size_t had = room(old);
+	size_t wants = room(bytes);
+
+	if ((old > SMALL) != (bytes > SMALL) || wants > had || (wants < had && bytes <= SMALL))
+		return false;
+	if (wants < had)
+		unmap((char *)block + wants, had - wants);
+	return true;
+}
+
+/* There is no memory for the move to a smaller block: it stays, and gives back what it can. */
+static void *make_do(void *block, size_t old, size_t bytes)
+{
+	size_t kept = (room(bytes) + PAGE - 1) / PAGE * PAGE;
+
+	if (old > SMALL && room(old) > kept)
+		unmap((char *)block + kept, room(old) - kept);
+	return block;
+}
+
 void *memory_resize(void *unused, void *block, size_t old, size_t bytes)
 {
 	void *to;
@@ -135,11 +161,11 @@ void *memory_resize(void *unused, void *block, size_t old, size_t bytes)
 		give_back(block, old);
 		return NULL;
 	}
-	if (room(old) == room(bytes) && (old > SMALL) == (bytes > SMALL))
+	if (resize_in_place(block, old, bytes))
 		return block;
 	to = take(bytes);
 	if (to == NULL)
-		return bytes < old ? block : NULL;
+		return bytes < old ? make_do(block, old, bytes) : NULL;
 	memcpy(to, block, bytes < old ? bytes : old);
 	give_back(block, old);
 	return to;
