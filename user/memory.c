@@ -22,7 +22,7 @@
 #define UNIT    ((size_t)16)
 #define FINE    ((size_t)512)
 #define SMALL   ((size_t)16384)
-#define CHUNK   ((size_t)256 << 10)
+#define CHUNK   ((size_t)1 << 20)
 #define CLASSES 64U
 
 struct link {
