@@ -63,11 +63,18 @@ static struct thread main_thread;
 
 /* ---- spin locks ------------------------------------------------------------------------------ */
 
+/* Looks at a lock that is held before the CPU may rest. */
+#define LOOKS 200U
+
 static void acquire(struct spin *l)
 {
+	unsigned int looks = 0;
+
 	while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE) != 0) {
-		while (__atomic_load_n(&l->held, __ATOMIC_RELAXED) != 0)
-			z_port_relax();
+		while (__atomic_load_n(&l->held, __ATOMIC_RELAXED) != 0) {
+			if (++looks > LOOKS)
+				z_port_relax();
+		}
 	}
 }
 

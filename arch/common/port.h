@@ -80,8 +80,10 @@ int z_port_cpu_start(unsigned int cpu, void *stack_top);
 void z_port_cpu_kick(unsigned int cpu);
 
 /*
- * z_port_relax - in each turn of a loop that waits for another CPU. A port whose shoot-down needs
- * the other CPUs' help gives that help here: whoever waits may have interrupts locked.
+ * z_port_relax - in a loop that waits for another CPU or a device, after a few turns. It may take until
+ * the next interrupt of this CPU is pending, at the latest the tick. A port whose shoot-down needs
+ * the other CPUs' help gives that help here and then returns at once: whoever waits may have
+ * interrupts locked.
  */
 void z_port_relax(void);
 
@@ -99,7 +101,8 @@ void z_port_fp_load(const void *area);
  * z_port_thread_frame - prepare a stack so that a switch to what this returns calls entry(arg), with
  * interrupts off, on that stack. entry does not return.
  * z_port_switch - leave the caller's registers on its stack and where they are in *from; go on with
- * what `to` says. Interrupts off.
+ * what `to` says. Interrupts off. This CPU's translation of the scratch page is forgotten: a thread may
+ * go on with a transfer that it began on another CPU, and scratch fences only the CPU it is called on.
  * z_port_kernel_stack - traps of user mode on this CPU begin at that top of a stack. Interrupts off.
  */
 void *z_port_thread_frame(void *stack_top, void (*entry)(void *arg), void *arg);

@@ -159,8 +159,10 @@ void z_port_cpu_kick(unsigned int cpu)
 	(void)sbi_call(SBI_IPI, SBI_IPI_SEND, 1UL << harts[cpu].id, 0, 0, 0);
 }
 
+/* Until an interrupt is pending, at the latest the tick; it is taken when interrupts are on again. */
 void z_port_relax(void)
 {
+	cpu_sleep();
 }
 
 /* A pending interrupt ends the sleep although interrupts are off. */

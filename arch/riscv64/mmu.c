@@ -57,6 +57,8 @@ static pte_t window_entries[WINDOW_TABLES * ENTRIES] __attribute__((aligned(4096
 
 _Static_assert(CONFIG_KERNEL_VM_BASE % LEAF_SPAN == 0, "the window begins with a leaf table");
 
+const uintptr_t mmu_scratch_page = (uintptr_t)Z_SCRATCH_PAGE;
+
 static struct mmu by_hardware;
 static struct mmu by_faults = {.soft_ad = true};
 
@@ -328,7 +330,10 @@ static void *hook_scratch(void *ctx, uintptr_t va, z_phys_t phys, enum z_scratch
 	return Z_SCRATCH_PAGE;
 }
 
-/* Gone when it is not in use: a stray pointer faults, and no hart that the thread was on keeps it. */
+/*
+ * Gone when it is not in use: a stray pointer faults. Fenced on this hart only: a thread that goes on on
+ * another has that one's translation forgotten by the switch (trap.S).
+ */
 static void hook_scratch_done(void *ctx, uintptr_t va, z_phys_t phys, void *mapping,
 			      enum z_scratch_use use)
 {
@@ -337,7 +342,7 @@ static void hook_scratch_done(void *ctx, uintptr_t va, z_phys_t phys, void *mapp
 	(void)phys;
 	(void)use;
 	(void)swap_pte((uintptr_t)mapping, 0);
-	shootdown((uintptr_t)mapping, 1);
+	fence((uintptr_t)mapping, 1);
 }
 
 static void touch_softly(uintptr_t va, bool write)

@@ -22,6 +22,9 @@ void mmu_start(uintptr_t ram_end, const struct mmu_device *devices, size_t n);
 /* mmu_start_hart - the same tables for another hart. Context: paging off. */
 void mmu_start_hart(void);
 
+/* mmu_scratch_page - for trap.S: what a hart forgets when it changes to another thread. */
+extern const uintptr_t mmu_scratch_page;
+
 /* mmu_pte - the entry of any address now; 0 if there is no table. One atomic read, no lock. */
 pte_t mmu_pte(uintptr_t va);
 

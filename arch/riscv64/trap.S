@@ -104,6 +104,8 @@ z_port_switch:
 	kept sd
 	sd	sp, 0(a0)
 	mv	sp, a1
+	ld	t0, mmu_scratch_page
+	sfence.vma t0, zero
 	kept ld
 	addi	sp, sp, 14 * 8
 	ret
