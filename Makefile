@@ -12,7 +12,7 @@ compile = $(call configure,$(1)) && cmake --build $(BUILD)/$(1) -j $(JOBS)
 run_tests = ctest --test-dir $(BUILD)/$(1) --output-on-failure -j2 --no-tests=error
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test release clang check demo bench asan tsan coverage lint tidy format \
+.PHONY: help setup build test release clang check demo demo-kernel bench asan tsan coverage lint tidy format \
 	freestanding mutants fault-cost check-programs clean
 
 help: ## this list
@@ -40,6 +40,10 @@ demo: setup ## an unmodified program with a quarter of the memory that it needs
 	@$(call configure,release)
 	@cmake --build $(BUILD)/release -j $(JOBS) --target zpager --target zpager_preload
 	@scripts/demo.sh
+
+demo-kernel: setup ## Lua in user mode on a board with 2 MiB for paging: ARCH=riscv64, arm64, x86_64
+	@$(call configure,dev)
+	@scripts/demo_kernel.sh $(BUILD)/dev $(or $(ARCH),riscv64)
 
 bench: release ## print the figures of this machine
 	@$(BUILD)/release/bin/zpager bench

@@ -3,12 +3,13 @@
  * demo.c - the application of the demo kernel: a program of user mode from the disk, on a board with
  * less memory for paging than the program needs, and what the pager does meanwhile.
  *
- * Command line: program=N the page of the disk that the program's image begins with (0); live=N a line
- * of figures and the map of the page frames every N seconds (0: never). The rest of the disk, behind
- * the image, is where pages go.
+ * The disk: the on-demand section of this kernel, the image of the program, and room for what is paged
+ * out. Command line: live=N a line of figures and the map of the page frames every N seconds (0, or
+ * without it: never). Lines of the demo itself begin with "~".
  */
 #include "../disk.h"
 #include "../kernel.h"
+#include "../ondemand.h"
 #include "../program.h"
 #include "../user.h"
 
@@ -38,7 +39,7 @@ static uint64_t number(const char *name)
 	return n;
 }
 
-static void print_figures(void)
+__ondemand_func static void print_figures(void)
 {
 	struct z_stats s;
 
@@ -77,7 +78,7 @@ static int start(uintptr_t *stack)
 	struct kernel_pager_options options = {.unlock_for_io = true};
 	int err = disk_start(0);
 
-	demo.first = number("program");
+	demo.first = ondemand_pages();
 	demo.live = number("live");
 	if (err == Z_OK)
 		err = program_find(disk_device(), demo.first, &demo.header);
@@ -90,6 +91,8 @@ static int start(uintptr_t *stack)
 	options.store = demo.store;
 	err = kernel_pager_start(&options);
 	if (err == Z_OK)
+		err = ondemand_start();
+	if (err == Z_OK)
 		err = program_map(disk_device(), demo.first, &demo.header, stack);
 	return err;
 }
@@ -101,7 +104,7 @@ static bool at_rest(void)
 	int broken = z_pager_check(z_kernel_pager(), Z_CHECK_CONTENTS, &what);
 
 	if (broken != 0)
-		kernel_print("invariant %d does not hold: %s\n", broken, what);
+		kernel_print("~ invariant %d does not hold: %s\n", broken, what);
 	return broken == 0 && kernel_pager_stop() == Z_OK;
 }
 
@@ -114,7 +117,7 @@ unsigned int kernel_app(void)
 	int err = start(&stack);
 
 	if (err != Z_OK) {
-		kernel_print("the program cannot be started: %s\n", z_strerror(err));
+		kernel_print("~ the program cannot be started: %s\n", z_strerror(err));
 		return 1;
 	}
 	demo.began = z_port_now();
@@ -127,7 +130,7 @@ unsigned int kernel_app(void)
 	if (figures != NULL)
 		(void)thread_join(figures);
 	print_figures();
-	kernel_print("the program ended: %s, status %u\n",
+	kernel_print("~ the program ended: %s, status %u\n",
 		     USER_WHY(status) == Z_PROBE_OK ? "by itself" : "by a fault",
 		     USER_VALUE(status));
 	return !at_rest() || USER_WHY(status) != Z_PROBE_OK || USER_VALUE(status) != 0;
