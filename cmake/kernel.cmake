@@ -15,7 +15,7 @@ set(ZP_KERNEL_FLAGS
 
 function(zp_kernel_sources out arch)
 	set(sources)
-	foreach(folder core eviction kernel arch/${arch} tests/qemu tests/qemu/hosted)
+	foreach(folder core eviction kernel arch/${arch} arch/common tests/qemu tests/qemu/hosted)
 		zp_glob(some ${PROJECT_SOURCE_DIR}/${folder})
 		list(APPEND sources ${some})
 	endforeach()

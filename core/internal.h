@@ -32,8 +32,11 @@
 struct z_region {
 	uintptr_t va;       /* [P] first page */
 	size_t pages;       /* [P] > 0 */
-	unsigned int flags; /* [P] Z_MAP_PINNED, Z_MAP_NORESERVE */
+	unsigned int flags; /* [P] Z_MAP_PINNED, Z_MAP_NORESERVE, Z__MAP_STORED */
 };
+
+/* Beside enum z_map_flags: the contents are the store's own, and are only read. */
+#define Z__MAP_STORED 0x100U
 
 struct z_frame_bank {
 	uint32_t head; /* [P] first available frame, Z_FRAME_NONE if there is none */
@@ -155,6 +158,9 @@ int z__region_can_remove(const struct z_pager *p, uintptr_t va, size_t pages);
 void z__region_remove_locked(struct z_pager *p, uintptr_t va, size_t pages);
 /* Is the page in a region that was mapped with Z_MAP_PINNED? */
 bool z__region_pins(const struct z_pager *p, uintptr_t va);
+
+/* Is a page of the range in a region of z_pager_map_stored()? */
+bool z__region_is_stored(const struct z_pager *p, uintptr_t va, size_t pages);
 
 /* ---- page_io.c, fault.c, evict.c ---- */
 

@@ -210,6 +210,46 @@ int z_pager_map(struct z_pager *p, size_t pages, unsigned int prot, unsigned int
 	return err;
 }
 
+/* A frame address that stands in an entry for the moment between hold and release, and is not used. */
+static void point_at_store(struct z_pager *p, uintptr_t va, size_t pages, z_loc_t first)
+{
+	z_phys_t no_frame = z_phys(p->cfg.ram_base);
+
+	for (size_t i = 0; i < pages; i++) {
+		struct z_page_op op = {.va = z__page_va(va, i),
+				       .phys = no_frame,
+				       .loc = z_loc(first.v + i * Z_PAGE_SIZE)};
+
+		p->cfg.arch->hold(p->cfg.arch_ctx, op.va, no_frame);
+		p->cfg.arch->release(p->cfg.arch_ctx, &op, 1);
+	}
+}
+
+int z_pager_map_stored(struct z_pager *p, size_t pages, unsigned int prot, unsigned int flags,
+		       z_loc_t first, uintptr_t *va_inout)
+{
+	unsigned int how = flags | Z__MAP_STORED | Z_MAP_NORESERVE;
+	uintptr_t va = *va_inout;
+	int err;
+
+	if (pages == 0 || (flags & ~(unsigned int)Z_MAP_FIXED) != 0 ||
+	    (prot & Z_ACCESS_WRITE) != 0 || !z_is_page_aligned(first.v))
+		return Z_ERR_INVAL;
+	if (pages > p->cfg.vm_pages - 2)
+		return Z_ERR_NOMEM;
+	if ((flags & Z_MAP_FIXED) != 0 && !z__range_ok(p, va, pages))
+		return Z_ERR_INVAL;
+
+	z__lock(p);
+	err = map_locked(p, pages, prot, how, 1, &va);
+	if (err == Z_OK)
+		point_at_store(p, va, pages, first);
+	z__unlock(p);
+	if (err == Z_OK)
+		*va_inout = va;
+	return err;
+}
+
 /* ---- the rest ---------------------------------------------------------------------------- */
 
 int z_pager_protect(struct z_pager *p, uintptr_t va, size_t pages, unsigned int prot)
@@ -220,7 +260,9 @@ int z_pager_protect(struct z_pager *p, uintptr_t va, size_t pages, unsigned int 
 		return Z_ERR_INVAL;
 
 	z__lock(p);
-	if (z__region_covers(p, va, pages))
+	if ((prot & Z_ACCESS_WRITE) != 0 && z__region_is_stored(p, va, pages))
+		err = Z_ERR_PERM;
+	else if (z__region_covers(p, va, pages))
 		err = p->cfg.arch->protect(p->cfg.arch_ctx, va, pages, prot);
 	z__unlock(p);
 	return err;

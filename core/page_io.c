@@ -225,6 +225,7 @@ static int drop(struct z_pager *p, uintptr_t va, size_t pages)
 
 int z_pager_advise(struct z_pager *p, uintptr_t va, size_t pages, enum z_advice advice)
 {
+	bool drops = advice == Z_ADVICE_DONTNEED || advice == Z_ADVICE_FREE;
 	int err = Z_OK;
 
 	if (!z__range_ok(p, va, pages) || advice > Z_ADVICE_FREE)
@@ -233,7 +234,9 @@ int z_pager_advise(struct z_pager *p, uintptr_t va, size_t pages, enum z_advice 
 	z__lock(p);
 	if (!z__region_covers(p, va, pages)) {
 		err = Z_ERR_FAULT;
-	} else if (advice == Z_ADVICE_DONTNEED || advice == Z_ADVICE_FREE) {
+	} else if (drops && z__region_is_stored(p, va, pages)) {
+		err = Z_ERR_PERM;
+	} else if (drops) {
 		err = drop(p, va, pages);
 	} else {
 		tell_algorithm(p, va, pages, advice);

@@ -53,7 +53,8 @@ static struct layout layout_of(const struct z_pager_config *c)
 	l.ghosts = append(&end, (size_t)c->ghosts * sizeof(struct z_ghost));
 	l.events = append(&end, (size_t)c->events * sizeof(struct z_event));
 	l.eviction = append(&end, c->eviction->state_bytes(c->nframes));
-	l.compare = append(&end, Z_PAGE_SIZE);
+	/* Page-aligned, as a store wants it; the memory need not be. */
+	l.compare = append(&end, 2 * Z_PAGE_SIZE - Z_ALIGN);
 	l.end = end;
 	return l;
 }
@@ -134,7 +135,7 @@ int z_pager_create(const struct z_pager_config *config, void *memory, struct z_p
 	p->ghosts = (struct z_ghost *)(void *)(base + l.ghosts);
 	p->events = (struct z_event *)(void *)(base + l.events);
 	p->eviction_state = base + l.eviction;
-	p->compare = base + l.compare;
+	p->compare = base + l.compare + (0 - (uintptr_t)(base + l.compare)) % Z_PAGE_SIZE;
 	p->nbanks = bank_count(config);
 	p->frames_per_bank = frames_per_bank(config);
 	p->io_limit =

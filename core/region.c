@@ -61,6 +61,17 @@ bool z__region_pins(const struct z_pager *p, uintptr_t va)
 	       (p->regions[i].flags & Z_MAP_PINNED) != 0;
 }
 
+bool z__region_is_stored(const struct z_pager *p, uintptr_t va, size_t pages)
+{
+	uintptr_t end = z__page_va(va, pages);
+
+	for (uint32_t i = z__region_find(p, va); i < p->nregions && p->regions[i].va < end; i++) {
+		if ((p->regions[i].flags & Z__MAP_STORED) != 0)
+			return true;
+	}
+	return false;
+}
+
 static uintptr_t align_up(uintptr_t va, size_t align_bytes)
 {
 	return (va + align_bytes - 1) & ~(uintptr_t)(align_bytes - 1);
@@ -106,7 +117,7 @@ int z__region_insert_locked(struct z_pager *p, uintptr_t va, size_t pages, unsig
 	/* What is filled at once may have to be cut out again, which must not split a region. */
 	bool alone = (flags & (Z_MAP_PINNED | Z_MAP_POPULATE)) != 0;
 
-	flags &= Z_MAP_PINNED | Z_MAP_NORESERVE;
+	flags &= Z_MAP_PINNED | Z_MAP_NORESERVE | Z__MAP_STORED;
 	if (!alone && i > 0 && region_end(&p->regions[i - 1]) == va &&
 	    p->regions[i - 1].flags == flags) {
 		p->regions[i - 1].pages += pages;

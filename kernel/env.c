@@ -1,50 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * env.c - the surroundings of the pager (struct z_env_ops) on one CPU with one thread.
+ * env.c - the surroundings of the pager (struct z_env_ops).
  *
- * The lock is "interrupts off"; a flag finds a caller that takes it twice or gives back what it has
- * not. With one thread nobody can be met in the middle of a transfer: the only other context
- * is an interrupt, which may not touch pageable memory. So whoever has to wait would wait for
- * ever, and that is a bug.
+ * The lock is "interrupts off" and a spin lock; who holds it is kept so that a caller that takes it
+ * twice, or gives back what it has not, is found. Waiting is the scheduler's: others run meanwhile. An
+ * interrupt routine cannot wait: the thread that it interrupted may be the one that moves the page. So
+ * with interrupts on during transfers it touches pinned memory only, and what it does otherwise
+ * is a bug that stops the machine.
  *
- * Limits: threads will bring wait queues, several CPUs a spin lock.
+ * Locks: P, the first of the order.
  */
 #include "kernel.h"
+#include "sched.h"
 
-static bool held;
+static struct spin lock;
+static unsigned int holder; /* [P] number of the CPU, plus 1; 0: nobody */
 
 static z_key_t env_lock(void *ctx)
 {
 	z_key_t key = z_port_irq_lock();
 
 	(void)ctx;
-	if (held)
+	if (__atomic_load_n(&holder, __ATOMIC_RELAXED) == z_port_cpu() + 1)
 		kernel_panic("the pager lock is taken twice", NULL);
-	held = true;
+	(void)spin_lock(&lock);
+	__atomic_store_n(&holder, z_port_cpu() + 1, __ATOMIC_RELAXED);
 	return key;
+}
+
+static void give_back(void)
+{
+	if (holder != z_port_cpu() + 1)
+		kernel_panic("the pager lock is given back by somebody who has not got it", NULL);
+	__atomic_store_n(&holder, 0, __ATOMIC_RELAXED);
 }
 
 static void env_unlock(void *ctx, z_key_t key)
 {
 	(void)ctx;
-	if (!held)
-		kernel_panic("the pager lock is given back, but nobody has it", NULL);
-	held = false;
-	z_port_irq_restore(key);
+	give_back();
+	spin_unlock(&lock, key);
 }
 
 static z_key_t env_wait(void *ctx, const void *channel, z_key_t key)
 {
 	(void)ctx;
-	(void)channel;
-	(void)key;
-	kernel_panic("the only thread waits for a page that is being moved", NULL);
+	if (z_port_in_isr())
+		kernel_panic("an interrupt routine would have to wait for a page that is moving",
+			     NULL);
+	give_back();
+	(void)sched_wait(channel, &lock, key);
+	__atomic_store_n(&holder, z_port_cpu() + 1, __ATOMIC_RELAXED);
+	return key;
 }
 
 static void env_wake(void *ctx, const void *channel)
 {
 	(void)ctx;
-	(void)channel;
+	sched_wake(channel);
 }
 
 static bool env_in_isr(void *ctx)

@@ -5,15 +5,17 @@
  * Theory. It serves a handful of large pieces at start-up and the RAM store's pieces of 64 pages, so
  * a walk over the bits is good enough, and it leaves no fragments behind that a test would stumble over.
  *
- * Locks: interrupts off in each call: a store allocates with the pager lock held, others without.
+ * Locks: one of its own, after the pager lock: a store allocates with that held, others without.
  * Limits: HEAP_PAGES pages; what RAM there is beyond is not used.
  */
 #include "kernel.h"
+#include "sched.h"
 #include "string.h"
 
 #define HEAP_PAGES 4096U
 
-static uint8_t used[HEAP_PAGES];
+static struct spin lock;
+static uint8_t used[HEAP_PAGES]; /* [lock] */
 static uintptr_t base;
 static size_t pages;
 
@@ -46,7 +48,7 @@ static size_t find_run(size_t n)
 void *kernel_alloc(size_t bytes)
 {
 	size_t n = pages_of(bytes);
-	unsigned long key = z_port_irq_lock();
+	unsigned long key = spin_lock(&lock);
 	size_t first = n > 0 ? find_run(n) : pages;
 	void *memory = NULL;
 
@@ -54,7 +56,7 @@ void *kernel_alloc(size_t bytes)
 		memset(&used[first], 1, n);
 		memory = (void *)(base + first * Z_PAGE_SIZE);
 	}
-	z_port_irq_restore(key);
+	spin_unlock(&lock, key);
 	if (memory != NULL)
 		memset(memory, 0, n * Z_PAGE_SIZE);
 	return memory;
@@ -63,10 +65,10 @@ void *kernel_alloc(size_t bytes)
 void kernel_free(void *memory, size_t bytes)
 {
 	size_t first = ((uintptr_t)memory - base) / Z_PAGE_SIZE;
-	unsigned long key = z_port_irq_lock();
+	unsigned long key = spin_lock(&lock);
 
 	memset(&used[first], 0, pages_of(bytes));
-	z_port_irq_restore(key);
+	spin_unlock(&lock, key);
 }
 
 size_t kernel_pages_left(void)

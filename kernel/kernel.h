@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kernel.h - the small kernel: what it offers to the application that is linked to it (today the
- * tests of tests/qemu).
+ * kernel.h - the small kernel: what it offers to the application that is linked to it.
  *
  * Everything of the kernel is pinned: it lies outside of the paged window. Pageable is what the
- * application maps through the pager.
+ * application maps (k_mem.h), user mode, and the on-demand section.
  */
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H
@@ -13,6 +12,9 @@
 #include <zpager/store.h>
 
 #include "../arch/common/port.h"
+
+/* A CPU's turn of one thread, and the grain of sleeping. */
+#define KERNEL_TICK_NS 1000000U
 
 /* ---- memory of the kernel's own ----------------------------------------------------------------- */
 
@@ -37,11 +39,13 @@ extern const struct z_env_ops kernel_env;
 struct z_store_env kernel_store_env(void);
 
 struct kernel_pager_options {
-	const char *eviction; /* NULL: the choice of Kconfig */
-	struct z_store *store;
-	bool unlock_for_io; /* CONFIG_DEMAND_PAGING_ALLOW_IRQ; without it: never */
-	bool soft_ad;       /* accessed and dirty by faults */
+	const char *eviction;  /* NULL: the choice of Kconfig */
+	struct z_store *store; /* NULL: the one of Kconfig, which is then somebody else's */
+	bool unlock_for_io;    /* CONFIG_DEMAND_PAGING_ALLOW_IRQ; without it: never */
+	bool soft_ad;          /* accessed and dirty by faults */
 	bool as_specified;  /* the trap handler calls z_page_fault, which is not told the access */
+	bool metered;       /* counters of each thread, and the histograms of k_mem.h */
+	uint32_t low_water; /* evict ahead below so many free frames; 0: as specified */
 };
 
 /*
@@ -61,9 +65,28 @@ void kernel_set_fault_handler(kernel_fault_t handler);
 
 /* ---- time ------------------------------------------------------------------------------------------- */
 
-/* kernel_ticks - how often kernel_tick() came. kernel_set_tick_hook - called there; may be NULL. */
+/*
+ * kernel_ticks - how often kernel_tick() came, on CPU 0. kernel_set_tick_hook - called there; may be
+ * NULL.
+ */
 uint64_t kernel_ticks(void);
 void kernel_set_tick_hook(void (*hook)(void));
+
+/* ---- devices ---------------------------------------------------------------------------------------- */
+
+/* kernel_irq_attach - the device's interrupt calls handler, in interrupt context. At start-up. */
+void kernel_irq_attach(unsigned int irq, void (*handler)(void));
+
+/* ---- the command line ------------------------------------------------------------------------------- */
+
+/*
+ * kernel_option - the value of a word NAME=VALUE of the command line, as text up to the next space.
+ *   value: room for max characters and a 0. false: there is none, or it is too long.
+ */
+bool kernel_option(const char *name, char *value, size_t max);
+
+/* kernel_is_panicking - some CPU reports why it stops. */
+bool kernel_is_panicking(void);
 
 /* ---- the application -------------------------------------------------------------------------------- */
 

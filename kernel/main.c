@@ -1,110 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * main.c - start-up order, and the pager between the port's traps and the core.
+ * main.c - start-up order, time, the command line.
  *
  * Order. The port brings the machine up (console, traps, paging of the kernel itself), then the heap,
- * then the timer and interrupts, then the application, which starts the pager with the store and the
- * algorithm that it wants. Until then a page fault is an error.
+ * then the scheduler, the timer and interrupts, the other CPUs, then the application, which
+ * starts the pager with the store and the algorithm that it wants.
  *
- * Locks: none of its own; one thread, and an interrupt that changes only the count of ticks.
- * Limits: one CPU, one thread, no user mode.
+ * Locks: none of its own.
  */
 #include "kernel.h"
+#include "sched.h"
+#include "string.h"
 
 #include <zpager/mmu.h>
 
-#define TICK_NS         1000000U
-#define FRAMES_PER_BANK 16U
+#define DEVICES_MAX 4U
 
-static kernel_fault_t fault_handler;
-static bool faults_as_specified;
-static void *pager_memory;
-static size_t pager_bytes;
+static struct {
+	unsigned int irq;
+	void (*handler)(void);
+} devices[DEVICES_MAX]; /* [I] after start-up */
+static unsigned int devices_attached;
 
-static volatile uint64_t ticks;
+static volatile uint64_t ticks; /* written by CPU 0 */
 static void (*volatile tick_hook)(void);
+
+/* `cpus=N` of the command line, at most what there is. */
+static unsigned int wanted_cpus(void)
+{
+	unsigned int most = z_port_cpus();
+	char text[2];
+
+	if (!kernel_option("cpus", text, 1) || text[0] < '1' || text[0] > '9')
+		return most;
+	return (unsigned int)(text[0] - '0') < most ? (unsigned int)(text[0] - '0') : most;
+}
 
 void kernel_main(struct z_port_ram ram)
 {
 	unsigned int status;
 
 	kernel_heap_start(ram);
-	kernel_print("zpager kernel: %s, %u page frames, %zu pages of the kernel's own, accessed "
-		     "and dirty by %s\n",
-		     z_port_name(), (unsigned int)Z_NUM_PAGE_FRAMES, kernel_pages_left(),
-		     z_port_ad() ? "hardware" : "faults");
-	z_port_tick(TICK_NS);
+	sched_start_here();
+	z_port_tick(KERNEL_TICK_NS);
 	z_port_irq_restore(~0UL);
+	sched_start_cpus(wanted_cpus());
+	kernel_print("zpager kernel: %s, %u CPUs, %u page frames, %zu pages of the kernel's own, "
+		     "accessed and dirty by %s\n",
+		     z_port_name(), sched_cpus(), (unsigned int)Z_NUM_PAGE_FRAMES,
+		     kernel_pages_left(), z_port_ad() ? "hardware" : "faults");
 
 	status = kernel_app();
 	z_port_exit(status);
 }
 
-/* ---- faults ------------------------------------------------------------------------------------- */
-
-void kernel_set_fault_handler(kernel_fault_t handler)
-{
-	fault_handler = handler;
-}
-
-enum z_fault_result kernel_page_fault(uintptr_t va, unsigned int access)
-{
-	if (fault_handler != NULL)
-		return fault_handler(va, access);
-	if (z_kernel_pager() == NULL)
-		return Z_FAULT_BAD_ADDRESS;
-	if (faults_as_specified)
-		return z_page_fault((void *)va) ? Z_FAULT_RESOLVED : Z_FAULT_BAD_ADDRESS;
-	return z_pager_fault(z_kernel_pager(), va, access);
-}
-
-/* ---- the pager ------------------------------------------------------------------------------------ */
-
-int kernel_pager_start(const struct kernel_pager_options *options)
-{
-	struct z_pager_config config = {
-		.env = &kernel_env,
-		.store = options->store,
-		.frames_per_bank = FRAMES_PER_BANK,
-		.max_regions = 64,
-		.batch = 1,
-		.ghosts = 64,
-		.events = 64,
-		.unlock_for_io = options->unlock_for_io,
-		.commit = Z_COMMIT_HEURISTIC,
-	};
-	int err;
-
-	config.arch = z_port_arch(options->soft_ad, &config.arch_ctx);
-	if (options->eviction != NULL) {
-		config.eviction = z_eviction_find(options->eviction);
-		if (config.eviction == NULL)
-			return Z_ERR_INVAL;
-	}
-	pager_bytes = z_kernel_pager_bytes(&config);
-	if (pager_bytes == 0)
-		return Z_ERR_INVAL;
-	pager_memory = kernel_alloc(pager_bytes);
-	if (pager_memory == NULL)
-		return Z_ERR_NOMEM;
-
-	faults_as_specified = options->as_specified;
-	err = z_kernel_pager_init(&config, pager_memory);
-	if (err != Z_OK)
-		kernel_free(pager_memory, pager_bytes);
-	return err;
-}
-
-int kernel_pager_stop(void)
-{
-	int err = z_kernel_pager_exit();
-
-	if (err == Z_OK)
-		kernel_free(pager_memory, pager_bytes);
-	return err;
-}
-
-/* ---- time ------------------------------------------------------------------------------------------- */
+/* ---- interrupts and time ------------------------------------------------------------------------ */
 
 uint64_t kernel_ticks(void)
 {
@@ -120,7 +70,81 @@ void kernel_tick(void)
 {
 	void (*hook)(void) = tick_hook;
 
+	sched_tick();
+	if (z_port_cpu() != 0)
+		return;
 	ticks = ticks + 1;
 	if (hook != NULL)
 		hook();
+}
+
+void kernel_kick(void)
+{
+}
+
+void kernel_irq_attach(unsigned int irq, void (*handler)(void))
+{
+	if (devices_attached == DEVICES_MAX)
+		kernel_panic("more devices with interrupts than there is room for", NULL);
+	devices[devices_attached].irq = irq;
+	devices[devices_attached++].handler = handler;
+	z_port_irq_enable(irq);
+}
+
+void kernel_irq(unsigned int irq)
+{
+	for (unsigned int i = 0; i < devices_attached; i++) {
+		if (devices[i].irq == irq) {
+			devices[i].handler();
+			return;
+		}
+	}
+	kernel_panic("an interrupt of a device that nobody knows", NULL);
+}
+
+void kernel_interrupt_done(void)
+{
+	sched_interrupt_done();
+}
+
+/* ---- the command line ------------------------------------------------------------------------------ */
+
+/* What follows NAME= in the word that begins here, NULL if it is another word. */
+static const char *value_in(const char *word, const char *name)
+{
+	while (*name != 0 && *word == *name) {
+		word++;
+		name++;
+	}
+	return *name == 0 && *word == '=' ? word + 1 : NULL;
+}
+
+static bool copy_word(char *to, const char *from, size_t max)
+{
+	size_t n = 0;
+
+	while (from[n] != 0 && from[n] != ' ')
+		n++;
+	if (n > max)
+		return false;
+	memcpy(to, from, n);
+	to[n] = 0;
+	return true;
+}
+
+bool kernel_option(const char *name, char *value, size_t max)
+{
+	const char *at = z_port_command_line();
+
+	while (*at != 0) {
+		const char *text = value_in(at, name);
+
+		if (text != NULL)
+			return copy_word(value, text, max);
+		while (*at != 0 && *at != ' ')
+			at++;
+		while (*at == ' ')
+			at++;
+	}
+	return false;
 }

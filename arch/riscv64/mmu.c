@@ -14,17 +14,18 @@
  * may write through it until the fence, but only if it had set D before; without D it has to look
  * at the entry again, and finds it gone.
  *
- * An entry that comes into use is fenced, too: the architecture allows a hart to remember that it
- * was not valid. It would then fault once more, which the core answers by touch; the fence is cheaper.
+ * An entry that comes into use is fenced on this hart: the architecture allows it to remember that the
+ * entry was not valid. Another hart that does faults once more, which the core answers by touch.
  *
  * Locks: the pager lock, in all hooks but scratch. Turns at the one scratch mapping are the core's.
- * Limits: one hart. shootdown() is the only place that has to learn of others (SBI remote fence).
+ * Limits: one set of tables for all harts and for user mode.
  */
 #include "mmu.h"
 
 #include <zpager/mmu.h>
 
 #include "../common/port.h"
+#include "board.h"
 #include "cpu.h"
 
 #define ENTRIES      512U
@@ -32,13 +33,12 @@
 #define FENCE_SINGLY 32U
 
 /* Root, those of the kernel's RAM and devices, and those between the root and the window's leaves. */
-#define TABLES        20U
+#define TABLES        40U
 #define WINDOW_TABLES ((CONFIG_KERNEL_VM_SIZE + LEAF_SPAN - 1) / LEAF_SPAN)
 
 #define KERNEL_CODE  (PTE_R | PTE_X | PTE_A | PTE_D)
 #define KERNEL_CONST (PTE_R | PTE_A | PTE_D)
 #define KERNEL_DATA  (PTE_R | PTE_W | PTE_A | PTE_D)
-#define DEVICE_EXIT  ((uintptr_t)0x100000)
 
 typedef pte_t table_t[ENTRIES];
 
@@ -47,8 +47,7 @@ struct mmu {
 };
 
 extern char link_text[], link_text_end[], link_rodata[], link_rodata_end[], link_data[],
-	link_data_end[], link_trap_stack[], link_trap_stack_end[], link_stack[], link_stack_end[],
-	link_end[];
+	link_data_end[], link_stack[], link_stack_end[], link_end[];
 
 static table_t tables[TABLES] __attribute__((aligned(4096))); /* [I] which is where */
 static unsigned int tables_used = 1;                          /* the first is the root */
@@ -100,9 +99,35 @@ static pte_t read_pte(uintptr_t va)
 	return __atomic_load_n(window(va), __ATOMIC_RELAXED);
 }
 
+static struct z_entry entry_of(pte_t pte)
+{
+	struct pte_view v = pte_view(pte);
+	struct z_entry e = {.kind = v.kind, .prot = v.prot};
+
+	if (v.kind == Z_ENTRY_OUT)
+		e.loc = z_loc(v.address);
+	else if (v.kind == Z_ENTRY_IN || v.kind == Z_ENTRY_HELD)
+		e.phys = z_phys(v.address);
+	return e;
+}
+
 static pte_t swap_pte(uintptr_t va, pte_t e)
 {
 	return __atomic_exchange_n(window(va), e, __ATOMIC_SEQ_CST);
+}
+
+struct z_entry z_port_entry(uintptr_t va)
+{
+	return entry_of(read_pte(va));
+}
+
+struct z_port_mapping z_port_mapping(uintptr_t va)
+{
+	pte_t e = mmu_pte(va);
+	struct pte_view v = pte_view(e);
+
+	return (struct z_port_mapping){
+		.present = (e & PTE_V) != 0, .prot = v.prot, .phys = v.address};
 }
 
 pte_t mmu_pte(uintptr_t va)
@@ -113,8 +138,8 @@ pte_t mmu_pte(uintptr_t va)
 	return e != NULL ? __atomic_load_n(e, __ATOMIC_RELAXED) : 0;
 }
 
-/* On return nobody acts on the old entries of these pages any more. */
-static void shootdown(uintptr_t va, size_t pages)
+/* This hart looks at these entries anew. */
+static void fence(uintptr_t va, size_t pages)
 {
 	if (pages > FENCE_SINGLY) {
 		cpu_fence_all();
@@ -122,6 +147,20 @@ static void shootdown(uintptr_t va, size_t pages)
 	}
 	for (size_t i = 0; i < pages; i++)
 		cpu_fence_page(va + i * Z_PAGE_SIZE);
+}
+
+/* On return no hart acts on the old entries of these pages any more. */
+static void shootdown(uintptr_t va, size_t pages)
+{
+	fence(va, pages);
+	board_fence_others(va, pages);
+}
+
+/* What was written as data is fetched as instructions from here on, by every hart. */
+static void fence_code(void)
+{
+	cpu_fence_code();
+	board_fence_code_of_others();
 }
 
 /* ---- hooks ------------------------------------------------------------------------------------ */
@@ -166,24 +205,21 @@ static int hook_protect(void *ctx, uintptr_t va, size_t pages, unsigned int prot
 		protect_one(ctx, va + i * Z_PAGE_SIZE, prot);
 	shootdown(va, pages);
 	if ((prot & Z_ACCESS_EXEC) != 0)
-		cpu_fence_code();
+		fence_code();
 	return Z_OK;
 }
 
 static struct z_entry hook_entry(void *ctx, uintptr_t va)
 {
-	struct pte_view v = pte_view(read_pte(va));
-	struct z_entry e = {.kind = v.kind, .prot = v.prot};
-
 	(void)ctx;
-	if (v.kind == Z_ENTRY_OUT)
-		e.loc = z_loc(v.address);
-	else if (v.kind == Z_ENTRY_IN || v.kind == Z_ENTRY_HELD)
-		e.phys = z_phys(v.address);
-	return e;
+	return entry_of(read_pte(va));
 }
 
-/* By faults nobody else changes the entry; by hardware A is cleared alone, by one instruction. */
+/*
+ * By faults nobody else changes the entry; by hardware A is cleared alone, by one instruction. Another
+ * hart that still has the translation may use the page unseen for a while, and change nothing
+ * that it could not have changed before.
+ */
 static void forget_accessed(const struct mmu *mmu, uintptr_t va)
 {
 	struct pte_view v;
@@ -195,7 +231,7 @@ static void forget_accessed(const struct mmu *mmu, uintptr_t va)
 	} else {
 		(void)__atomic_fetch_and(window(va), ~PTE_A, __ATOMIC_SEQ_CST);
 	}
-	shootdown(va, 1);
+	fence(va, 1);
 }
 
 static unsigned int hook_info(void *ctx, uintptr_t va, bool clear_accessed)
@@ -230,13 +266,24 @@ static size_t hook_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_att
 				      .dirty = as == Z_ATTACH_DIRTY,
 				      .address = ops[i].phys.v};
 		(void)swap_pte(ops[i].va, pte_make(v, mmu->soft_ad));
-		shootdown(ops[i].va, 1);
+		fence(ops[i].va, 1);
 		code = code || (v.prot & Z_ACCESS_EXEC) != 0;
 		ops[i].status = Z_OK;
 	}
 	if (code)
-		cpu_fence_code();
+		fence_code();
 	return 0;
+}
+
+static void shootdown_ops(const struct z_page_op *ops, size_t n)
+{
+	if (n == 1) {
+		shootdown(ops[0].va, 1);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		fence(ops[i].va, 1);
+	board_fence_others(0, SIZE_MAX / Z_PAGE_SIZE);
 }
 
 static size_t hook_detach(void *ctx, struct z_page_op *ops, size_t n)
@@ -251,12 +298,7 @@ static size_t hook_detach(void *ctx, struct z_page_op *ops, size_t n)
 		ops[i].dirty = v.dirty;
 		ops[i].status = Z_OK;
 	}
-	if (n > FENCE_SINGLY) {
-		cpu_fence_all();
-		return 0;
-	}
-	for (size_t i = 0; i < n; i++)
-		shootdown(ops[i].va, 1);
+	shootdown_ops(ops, n);
 	return 0;
 }
 
@@ -282,11 +324,11 @@ static void *hook_scratch(void *ctx, uintptr_t va, z_phys_t phys, enum z_scratch
 	(void)va;
 	(void)use;
 	(void)swap_pte((uintptr_t)Z_SCRATCH_PAGE, pte_leaf(phys.v, KERNEL_DATA));
-	shootdown((uintptr_t)Z_SCRATCH_PAGE, 1);
+	fence((uintptr_t)Z_SCRATCH_PAGE, 1);
 	return Z_SCRATCH_PAGE;
 }
 
-/* Gone when it is not in use: a stray pointer faults. */
+/* Gone when it is not in use: a stray pointer faults, and no hart that the thread was on keeps it. */
 static void hook_scratch_done(void *ctx, uintptr_t va, z_phys_t phys, void *mapping,
 			      enum z_scratch_use use)
 {
@@ -316,7 +358,7 @@ static void hook_touch(void *ctx, uintptr_t va, unsigned int access)
 		touch_softly(va, write);
 	else
 		(void)__atomic_fetch_or(window(va), PTE_A | (write ? PTE_D : 0), __ATOMIC_SEQ_CST);
-	shootdown(va, 1);
+	fence(va, 1);
 }
 
 static const struct z_arch_ops arch_ops = {
@@ -365,23 +407,26 @@ static void map_kernel(const char *begin, const char *end, pte_t bits)
 		*grow_to(va, 0) = pte_leaf(va, bits | PTE_G);
 }
 
-void mmu_start(uintptr_t ram_end)
+void mmu_start_hart(void)
 {
-	const char *exit_device = (const char *)DEVICE_EXIT;
+	CSR_WRITE(satp, SATP_SV39 | ((uintptr_t)tables[0] >> 12));
+	cpu_fence_all();
+}
 
+void mmu_start(uintptr_t ram_end, const struct mmu_device *devices, size_t n)
+{
 	map_kernel(link_text, link_text_end, KERNEL_CODE);
 	map_kernel(link_rodata, link_rodata_end, KERNEL_CONST);
 	map_kernel(link_data, link_data_end, KERNEL_DATA);
-	map_kernel(link_trap_stack, link_trap_stack_end, KERNEL_DATA);
 	map_kernel(link_stack, link_stack_end, KERNEL_DATA);
 	map_kernel(link_end, (const char *)ram_end, KERNEL_DATA);
-	map_kernel(exit_device, exit_device + Z_PAGE_SIZE, KERNEL_DATA);
+	for (size_t i = 0; i < n; i++)
+		map_kernel((const char *)devices[i].base,
+			   (const char *)(devices[i].base + devices[i].bytes), KERNEL_DATA);
 	for (uintptr_t i = 0; i < WINDOW_TABLES; i++)
 		*grow_to(CONFIG_KERNEL_VM_BASE + i * LEAF_SPAN, 1) =
 			pte_table((uintptr_t)&window_entries[i * ENTRIES]);
-
-	CSR_WRITE(satp, SATP_SV39 | ((uintptr_t)tables[0] >> 12));
-	cpu_fence_all();
+	mmu_start_hart();
 }
 
 /* The scratch page shows some frame; the probe survives the fault of hardware that keeps no bits. */

@@ -7,11 +7,20 @@
 
 #include "pte.h"
 
+/* Registers of devices, in whole pages. */
+struct mmu_device {
+	uintptr_t base;
+	size_t bytes;
+};
+
 /*
  * mmu_start - build the tables and switch paging on. Physical and virtual addresses of the kernel
  * are the same. Context: start-up, paging off.
  */
-void mmu_start(uintptr_t ram_end);
+void mmu_start(uintptr_t ram_end, const struct mmu_device *devices, size_t n);
+
+/* mmu_start_hart - the same tables for another hart. Context: paging off. */
+void mmu_start_hart(void);
 
 /* mmu_pte - the entry of any address now; 0 if there is no table. One atomic read, no lock. */
 pte_t mmu_pte(uintptr_t va);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * probe.S - touch memory and survive (see port.h), and call a function on another stack.
+ * probe.S - touch memory and survive (see port.h).
  *
  * Each instruction that may fail has an entry in the section .fixups: where it is, where to go on.
  * The trap handler then leaves the reason in a0.
@@ -44,19 +44,6 @@ probe_done:
 	csrc	sstatus, t1
 	ld	ra, 8(sp)
 	addi	sp, sp, 16
-	ret
-
-	.globl	z_port_on_stack
-z_port_on_stack:
-	mv	t0, sp
-	addi	sp, a2, -16
-	sd	ra, 8(sp)
-	sd	t0, 0(sp)
-	mv	t1, a0
-	mv	a0, a1
-	jalr	t1
-	ld	ra, 8(sp)
-	ld	sp, 0(sp)
 	ret
 
 	.section .fixups, "a"

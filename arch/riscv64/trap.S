@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trap.S - into a trap and out of it.
+ * trap.S - into a trap and out of it, and from one thread to another.
  *
- * sscratch is 0 inside of a trap, else the top of the trap stack. So a trap from outside changes to
- * the trap stack, whatever the stack pointer was (it may point to a page that is out), and a trap
- * inside of a trap goes on below it. Interrupts are off until trap_handle says otherwise, and no
- * memory but the trap stack is touched before all of the trap's registers are saved.
+ * In the kernel tp is the hart's structure and sscratch 0; in user mode sscratch is the hart's structure
+ * and tp the program's. So one exchange tells where a trap came from. A trap of the kernel goes on below
+ * the stack that it interrupted, which is never paged; a trap of user mode begins at the top of
+ * its thread's kernel stack. On the way back to the kernel tp is not loaded: the thread may be on another
+ * hart now.
  */
-#define FRAME   (38 * 8)
-#define NESTED  (0 * 8)
+#define FRAME   (36 * 8)
 #define SEPC    (32 * 8)
 #define SSTATUS (33 * 8)
 #define SCAUSE  (34 * 8)
 #define STVAL   (35 * 8)
 #define SUM     (1 << 18)
+#define SPP     (1 << 8)
 
-.macro all_but_t0 op
+#define HART_KERNEL_STACK 0
+#define HART_USER_SP      8
+
+/* All but x0, sp, tp and t0. */
+.macro most op
 	\op	x1, 8(sp)
 	\op	x3, 24(sp)
-	\op	x4, 32(sp)
 	.irp n, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
 	\op	x\n, \n * 8(sp)
 	.endr
@@ -27,32 +31,34 @@
 	.text
 	.globl	trap_start
 trap_start:
-	la	t0, link_trap_stack_end
-	csrw	sscratch, t0
+	mv	tp, a0
+	csrw	sscratch, zero
 	la	t0, trap_entry
 	csrw	stvec, t0
 	ret
 
 	.balign	4
 trap_entry:
-	csrrw	sp, sscratch, sp
-	bnez	sp, 1f
-	/* Inside of another: sp was on the trap stack already. */
-	csrrw	sp, sscratch, sp
+	csrrw	tp, sscratch, tp
+	bnez	tp, 1f
+	/* Of the kernel. */
+	csrrw	tp, sscratch, zero
 	addi	sp, sp, -FRAME
 	sd	t0, 40(sp)
-	li	t0, 1
-	sd	t0, NESTED(sp)
+	sd	tp, 32(sp)
 	addi	t0, sp, FRAME
 	j	2f
-1:	/* From outside. What sp was there may be anything, 0 too: user mode chooses it. */
+1:	/* Of user mode. */
+	sd	sp, HART_USER_SP(tp)
+	ld	sp, HART_KERNEL_STACK(tp)
 	addi	sp, sp, -FRAME
 	sd	t0, 40(sp)
-	sd	zero, NESTED(sp)
 	csrrw	t0, sscratch, zero
+	sd	t0, 32(sp)
+	ld	t0, HART_USER_SP(tp)
 2:
 	sd	t0, 16(sp)
-	all_but_t0 sd
+	most sd
 	csrr	t1, sepc
 	csrr	t2, sstatus
 	csrr	t3, scause
@@ -67,16 +73,44 @@ trap_entry:
 	mv	a0, sp
 	call	trap_handle
 
-	ld	t0, NESTED(sp)
-	bnez	t0, 3f
-	addi	t0, sp, FRAME
-	csrw	sscratch, t0
-3:
 	ld	t1, SEPC(sp)
 	ld	t2, SSTATUS(sp)
 	csrw	sepc, t1
 	csrw	sstatus, t2
-	all_but_t0 ld
+	andi	t0, t2, SPP
+	bnez	t0, 3f
+	csrw	sscratch, tp
+	ld	tp, 32(sp)
+3:
+	most ld
 	ld	t0, 40(sp)
 	ld	sp, 16(sp)
 	sret
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+.macro kept op
+	\op	ra, 0(sp)
+	\op	s0, 8(sp)
+	\op	s1, 16(sp)
+	.irp n, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+	\op	s\n, (\n + 1) * 8(sp)
+	.endr
+.endm
+
+	.globl	z_port_switch
+z_port_switch:
+	addi	sp, sp, -14 * 8
+	kept sd
+	sd	sp, 0(a0)
+	mv	sp, a1
+	kept ld
+	addi	sp, sp, 14 * 8
+	ret
+
+/* What z_port_thread_frame makes a new stack return to: s0 the function, s1 its argument. */
+	.globl	thread_begin
+thread_begin:
+	mv	a0, s1
+	jalr	s0
+	ebreak

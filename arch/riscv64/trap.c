@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trap.c - what happens on a trap: page faults, the timer, and everything that is a bug.
+ * trap.c - what happens on a trap: page faults, interrupts, system calls, and everything that is a bug.
  *
  * A page fault. Its address and kind were saved by trap.S with interrupts off. Interrupts go on only
  * if they were on in what was interrupted, and are off again before the registers are restored. An
  * access that a present page forbids never gets to the core, which could only have it tried again
- * for ever. Everything else does; what the core cannot resolve ends in the fix-up of a probe,
- * or in a panic.
+ * for ever. Everything else does; what the core cannot resolve ends the user thread, or goes on at the
+ * fix-up of a probe, or ends in a panic.
  *
  * A probe (probe.S) is one instruction in a table, with the place to go on at if it fails and the
  * reason in a0. A call to an address that cannot be fetched is found by its return address.
  *
- * Locks: none. Traps run on the trap stack, which is mapped and never paged; a trap in a trap goes on
- * below it. Limits: one hart; user mode has one system call, which ends it (user.c).
+ * Locks: none. Limits: a kernel stack that overflows is not reported: it ends in endless faults.
  */
 #include "trap.h"
 
@@ -29,11 +28,13 @@ struct fixup {
 
 extern const struct fixup link_fixups[], link_fixups_end[];
 
-static unsigned int isr_depth;
-
 bool z_port_in_isr(void)
 {
-	return isr_depth > 0;
+	unsigned long key = z_port_irq_lock();
+	bool in_isr = hart_self()->isr_depth > 0;
+
+	z_port_irq_restore(key);
+	return in_isr;
 }
 
 static uint64_t fixup_of(uint64_t pc)
@@ -50,13 +51,15 @@ static bool by_supervisor(const struct z_port_regs *regs)
 	return (regs->sstatus & SSTATUS_SPP) != 0;
 }
 
-/* End what runs in user mode; in the kernel go on where a probe says, or stop the machine. */
+/* End the user thread; in the kernel go on where a probe says, or stop the machine. */
 static void fail(struct z_port_regs *regs, unsigned int reason, const char *why)
 {
 	uint64_t go_on = fixup_of(regs->sepc);
 
-	if (!by_supervisor(regs) && user_stop(regs, reason))
-		return;
+	if (!by_supervisor(regs)) {
+		CSR_SET(sstatus, SSTATUS_SIE);
+		kernel_user_fault(reason, regs);
+	}
 	if (go_on == 0 && (regs->scause == SCAUSE_EXEC_FAULT || regs->scause == SCAUSE_ILLEGAL))
 		go_on = fixup_of(regs->x[REG_RA]);
 	if (go_on == 0)
@@ -101,13 +104,43 @@ static void page_fault(struct z_port_regs *regs)
 		fail(regs, Z_PROBE_FAULT + (unsigned int)result, why[result]);
 }
 
+static void system_call(struct z_port_regs *regs)
+{
+	unsigned long args[4];
+
+	for (unsigned int i = 0; i < 4; i++)
+		args[i] = regs->x[REG_A0 + i];
+	regs->sepc += 4;
+	CSR_SET(sstatus, SSTATUS_SIE);
+	regs->x[REG_A0] = kernel_syscall(regs->x[REG_A7], args);
+	(void)CSR_CLEAR(sstatus, SSTATUS_SIE);
+}
+
+static void interrupt(void (*handler)(void))
+{
+	hart_self()->isr_depth++;
+	handler();
+	hart_self()->isr_depth--;
+	kernel_interrupt_done();
+}
+
+static void kicked(void)
+{
+	(void)CSR_CLEAR(sip, SIE_SOFT);
+	kernel_kick();
+}
+
 void trap_handle(struct z_port_regs *regs)
 {
 	switch (regs->scause) {
 	case SCAUSE_TIMER:
-		isr_depth++;
-		board_timer();
-		isr_depth--;
+		interrupt(board_timer);
+		break;
+	case SCAUSE_DEVICE:
+		interrupt(board_device);
+		break;
+	case SCAUSE_SOFT:
+		interrupt(kicked);
 		break;
 	case SCAUSE_EXEC_FAULT:
 	case SCAUSE_READ_FAULT:
@@ -115,13 +148,16 @@ void trap_handle(struct z_port_regs *regs)
 		page_fault(regs);
 		break;
 	case SCAUSE_USER_CALL:
-		fail(regs, Z_PROBE_OK, "a call by nobody");
+		system_call(regs);
 		break;
 	case SCAUSE_ILLEGAL:
 		fail(regs, Z_PROBE_ILLEGAL, "illegal instruction");
 		break;
 	default:
-		kernel_panic("unexpected trap", regs);
+		if (by_supervisor(regs))
+			kernel_panic("unexpected trap", regs);
+		fail(regs, Z_PROBE_ILLEGAL, "unexpected trap of user mode");
+		break;
 	}
 }
 

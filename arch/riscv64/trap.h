@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trap.h - what trap.S saves, and the functions of the port that take traps.
+ * trap.h - what trap.S saves, what a hart knows of itself, and the functions of the port that take
+ * traps.
  *
- * trap.S knows the offsets: z_port_regs is 38 words.
+ * trap.S knows the offsets: z_port_regs is 36 words.
  */
 #ifndef ARCH_RISCV64_TRAP_H
 #define ARCH_RISCV64_TRAP_H
@@ -11,31 +12,45 @@
 #include <stdint.h>
 
 struct z_port_regs {
-	uint64_t x[32]; /* x[0]: not 0 if the trap interrupted another trap's handler */
+	uint64_t x[32]; /* x[0]: unused */
 	uint64_t sepc;
 	uint64_t sstatus;
 	uint64_t scause;
-	uint64_t stval;    /* saved before interrupts can be on again */
-	uint64_t spare[2]; /* the stack stays aligned to 16 */
+	uint64_t stval; /* saved before interrupts can be on again */
 };
 
-_Static_assert(sizeof(struct z_port_regs) == 38 * 8, "trap.S has these offsets");
+_Static_assert(sizeof(struct z_port_regs) == 36 * 8, "trap.S has these offsets");
 
-enum { REG_RA = 1, REG_SP = 2, REG_A0 = 10 };
+enum { REG_RA = 1, REG_SP = 2, REG_A0 = 10, REG_A7 = 17 };
 
-/* trap_start - take traps on this hart from now on, on the trap stack. */
-void trap_start(void);
+/* A hart; in the kernel its address is in tp, in user mode in sscratch. */
+struct hart {
+	uint64_t kernel_stack; /* trap.S: where traps of user mode begin */
+	uint64_t user_sp;      /* trap.S: for a moment */
+	uint64_t number;       /* ours: 0 is the one that started */
+	uint64_t id;           /* the firmware's */
+	uint64_t isr_depth;
+	uint64_t tick_period; /* of the clock; 0: no tick */
+	uint64_t tick_next;
+};
+
+/* hart_self - interrupts locked, else it may be another's already. */
+static inline struct hart *hart_self(void)
+{
+	struct hart *self;
+
+	__asm__ volatile("mv %0, tp" : "=r"(self));
+	return self;
+}
+
+/* trap_start - take traps on this hart from now on; it is this one. */
+void trap_start(struct hart *self);
 
 /* trap_handle - called by trap.S with interrupts off; the trap returns to what regs then say. */
 void trap_handle(struct z_port_regs *regs);
 
-/*
- * user_stop - end what runs in user mode: the trap returns to who entered it, and tells why.
- *   false: nobody did.
- */
-bool user_stop(struct z_port_regs *regs, unsigned int why);
-
-/* board_timer - the timer went off; interrupt context. */
+/* board_timer, board_device - the timer went off; a device wants something. Interrupt context. */
 void board_timer(void);
+void board_device(void);
 
 #endif /* ARCH_RISCV64_TRAP_H */

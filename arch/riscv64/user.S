@@ -1,64 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * user.S - into user mode and back.
- *
- * user_enter keeps what a C function must keep on its stack and goes to user mode. The way back is a
- * trap: the handler makes it return to user_leave, with that stack, why in a0 and a value in a1.
- * What user mode gets to see of the registers is a0 and a1.
+ * user.S - into user mode, its floating-point registers, and the pieces of code that tests run there.
  */
 #define SIE  (1 << 1)
 #define SPIE (1 << 5)
 #define SPP  (1 << 8)
 
-.macro kept_registers op
-	\op	ra, 0(sp)
-	\op	s0, 8(sp)
-	\op	s1, 16(sp)
-	.irp n, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-	\op	s\n, (\n + 1) * 8(sp)
-	.endr
-.endm
-
 	.text
-/* a0: where to go, a1 and a2: its a0 and a1, a3: where to leave the stack pointer, a4: the value */
-	.globl	user_enter
-user_enter:
-	addi	sp, sp, -14 * 8
-	kept_registers sd
-	sd	a4, 13 * 8(sp)
-	sd	sp, 0(a3)
+/* a0: where to go, a1: its stack, a2 and a3: its arguments */
+	.globl	z_port_user_enter
+z_port_user_enter:
 	csrci	sstatus, SIE
 	csrw	sepc, a0
 	li	t0, SPP
 	csrc	sstatus, t0
 	li	t0, SPIE
 	csrs	sstatus, t0
-	mv	a0, a1
-	mv	a1, a2
-	.irp r, ra, sp, gp, tp, t0, t1, t2, s0, s1, a2, a3, a4, a5, a6, a7, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, t3, t4, t5, t6
+	csrw	sscratch, tp
+	mv	sp, a1
+	mv	a0, a2
+	mv	a1, a3
+	.irp r, ra, gp, tp, t0, t1, t2, s0, s1, a2, a3, a4, a5, a6, a7, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, t3, t4, t5, t6
 	li	\r, 0
 	.endr
 	sret
 
-	.globl	user_leave
-user_leave:
-	ld	a4, 13 * 8(sp)
-	sd	a1, 0(a4)
-	kept_registers ld
-	addi	sp, sp, 14 * 8
+	.option	push
+	.option	arch, +f, +d
+.macro all_f op
+	.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+	\op	f\n, \n * 8(a0)
+	.endr
+.endm
+
+	.globl	z_port_fp_save
+z_port_fp_save:
+	all_f fsd
+	frcsr	t0
+	sd	t0, 32 * 8(a0)
 	ret
 
-/* What runs in user mode: touch a0 in one of three ways, then call the kernel with the result. */
+	.globl	z_port_fp_load
+z_port_fp_load:
+	all_f fld
+	ld	t0, 32 * 8(a0)
+	fscsr	t0
+	ret
+	.option	pop
+
+/* What runs in user mode: touch a0 in one of three ways, then the system call 0 with the result. */
 	.section .rodata
 	.balign	8
 	.globl	user_read, user_write, user_exec, user_code_end
 user_read:
 	lbu	a0, 0(a0)
+	li	a7, 0
 	ecall
 user_write:
 	sb	a1, 0(a0)
+	li	a7, 0
 	ecall
 user_exec:
 	jalr	a0
+	li	a7, 0
 	ecall
 user_code_end:

@@ -123,6 +123,18 @@ Z_MUST_CHECK int z_pager_map(struct z_pager *pager, size_t pages, unsigned int p
 			     unsigned int flags, size_t align_pages, uintptr_t *va_inout);
 
 /*
+ * z_pager_map_stored - map pages that the store holds already (an image on its device): page i is at
+ * location first + i * Z_PAGE_SIZE, and is brought in at the first touch.
+ *   pages: > 0. prot: without Z_ACCESS_WRITE. flags: 0 or Z_MAP_FIXED. The locations are the store's
+ *   for ever: it accepts location_free of them, keeps a clean copy after each page_in, and never
+ *   gives them to another page (see z_block_store_open).
+ *   0 | errors as z_pager_map | Z_ERR_INVAL also for Z_ACCESS_WRITE or an unaligned location.
+ *   Of such pages z_pager_protect and z_pager_advise refuse what would change them: Z_ERR_PERM.
+ */
+Z_MUST_CHECK int z_pager_map_stored(struct z_pager *pager, size_t pages, unsigned int prot,
+				    unsigned int flags, z_loc_t first, uintptr_t *va_inout);
+
+/*
  * z_pager_unmap - unmap pages: a whole region, or a part of one or of several.
  *   Waits for pages that are being moved. Locations and frames are freed.
  *   0 | Z_ERR_INVAL | Z_ERR_FAULT not all of it is mapped; nothing changed | Z_ERR_BUSY a page is
@@ -133,7 +145,7 @@ Z_MUST_CHECK int z_pager_unmap(struct z_pager *pager, uintptr_t va, size_t pages
 
 /*
  * z_pager_protect - change permissions of mapped pages, resident or not; contents stay.
- *   0 | Z_ERR_INVAL | Z_ERR_FAULT not all mapped | Z_ERR_NOMEM; nothing changed.
+ *   0 | Z_ERR_INVAL | Z_ERR_FAULT not all mapped | Z_ERR_PERM | Z_ERR_NOMEM; nothing changed.
  */
 Z_MUST_CHECK int z_pager_protect(struct z_pager *pager, uintptr_t va, size_t pages,
 				 unsigned int prot);
@@ -201,7 +213,7 @@ Z_MUST_CHECK int z_pager_unpin(struct z_pager *pager, uintptr_t va, size_t pages
  *   DONTNEED and FREE drop the contents: pages become untouched (Z_ERR_BUSY if one is pinned, and
  *   nothing changed; or if the port cannot take a page away now, and that page stays); the others
  *   tell the algorithm.
- *   0 | Z_ERR_FAULT a page is not mapped | Z_ERR_INVAL | Z_ERR_BUSY.
+ *   0 | Z_ERR_FAULT a page is not mapped | Z_ERR_INVAL | Z_ERR_BUSY | Z_ERR_PERM.
  */
 Z_MUST_CHECK int z_pager_advise(struct z_pager *pager, uintptr_t va, size_t pages,
 				enum z_advice advice);

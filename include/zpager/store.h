@@ -182,4 +182,59 @@ const char *z_store_name_at(size_t i, const char **summary_out);
 Z_MUST_CHECK int z_ram_store_open(const struct z_store_env *env, size_t pages, bool keep_copies,
 				  struct z_store **out);
 
+/* ---- a store on a block device ------------------------------------------------------------------- */
+
+/*
+ * What a block device does: whole pages, at once. page: Z_PAGE_SIZE bytes, page-aligned, not
+ * pageable, but possibly a scratch mapping. number: below the device's pages.
+ */
+struct z_block_ops {
+	/*
+	 * read - fill page from the device. 0 | Z_ERR_IO page is undefined.
+	 * write - on return the device has the page, as far as a later read can tell.
+	 *   0 | Z_ERR_IO, Z_ERR_NOSPC what the device has there is undefined.
+	 * Context: as page_in and page_out: no lock held, interrupts on or off as they happen to be.
+	 */
+	int (*read)(void *ctx, uint64_t number, void *page);
+	int (*write)(void *ctx, uint64_t number, const void *page);
+};
+
+struct z_block_device {
+	const struct z_block_ops *ops; /* [I] */
+	void *ctx;                     /* [I] */
+	uint64_t pages;                /* [I] capacity, in units of Z_PAGE_SIZE */
+	bool parallel;                 /* [I] read and write may run at the same time as others */
+};
+
+struct z_block_options {
+	/*
+	 * The first pages of the device hold an image: data that was there before the store. The
+	 * location of its page i is i * Z_PAGE_SIZE: valid from the beginning, without
+	 * location_get, for any number of pages at once. page_finalize always keeps such a location
+	 * as the clean copy (frame BACKED); it is never stolen, location_free of it does nothing, and
+	 * location_get of a frame that is BACKED by it gives it again. Image pages are mapped without
+	 * Z_ACCESS_WRITE: page_out to the image is refused (Z_ERR_BUSY), the image stays. After such a
+	 * refusal the core has the page resident, not BACKED, and its next eviction gets a location
+	 * of its own: so even a page that was written nevertheless is neither lost nor in the image.
+	 */
+	uint64_t image_pages;
+	bool keep_copies; /* keep clean copies of the other pages, too */
+	bool checksums;   /* 64 bits for each of the other pages, in RAM: Z_ERR_CORRUPT if wrong */
+};
+
+/*
+ * z_block_store_open - a store on what is behind the image of a device; freestanding.
+ *   device: stays valid for the life of the store; at least 2 pages behind the image (one is held
+ *   back for faults). It is Z_STORE_PARALLEL if the device says so. What lay behind the image
+ *   is not kept.
+ *   Figures: the image counts as used, not as capacity: its pages compete for frames with others,
+ *   so with Z_COMMIT_STRICT they are committed like others.
+ *   page_in and page_out return what the device does, and page_in Z_ERR_CORRUPT.
+ *   0 | Z_ERR_NOMEM | Z_ERR_INVAL too small, or more than 2^32 - 2 pages behind the image |
+ *   Z_ERR_NOSPC the budget does not allow it.
+ */
+Z_MUST_CHECK int z_block_store_open(const struct z_store_env *env,
+				    const struct z_block_device *device,
+				    const struct z_block_options *options, struct z_store **out);
+
 #endif /* ZPAGER_STORE_H */

@@ -34,9 +34,9 @@ struct watch {
 	unsigned int unlocked; /* location_get, location_free, page_finalize with interrupts on */
 	uintptr_t unaligned;   /* an address of a page with more than a page's bits */
 	bool location_0;       /* was given once */
-	uint64_t scratch_pte;  /* of the last page_in or page_out */
-	uint64_t spin_ns;      /* how long page_in and page_out take, at least */
-	int fail_in;           /* page_in number so many fails with Z_ERR_IO; 0: none */
+	struct z_port_mapping scratch; /* in the last page_in or page_out */
+	uint64_t spin_ns;              /* how long page_in and page_out take, at least */
+	int fail_in;                   /* page_in number so many fails with Z_ERR_IO; 0: none */
 	int fail_out;
 	unsigned int full; /* location_get fails while it is not 0 */
 };
@@ -51,9 +51,8 @@ int world_teardown(void **state);
 /* world_stats - the pager's counters. */
 struct z_stats world_stats(void);
 
-/* world_map - map pages anywhere. world_entry - the entry of an address. */
+/* world_map - map pages anywhere. */
 uintptr_t world_map(size_t pages, unsigned int prot);
-struct z_entry world_entry(uintptr_t va);
 
 /* world_out, world_in - every page of a range is out, is resident, afterwards. */
 void world_out(uintptr_t va, size_t pages);

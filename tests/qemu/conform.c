@@ -48,7 +48,7 @@ static void teardown(struct arch_under_test *self)
 static enum arch_access access_byte(struct arch_under_test *self, uintptr_t va, unsigned int access,
 				    unsigned char *byte)
 {
-	unsigned int user = world_entry(z_page_align_down(va)).prot & Z_ACCESS_USER;
+	unsigned int user = z_port_entry(z_page_align_down(va)).prot & Z_ACCESS_USER;
 	unsigned int result = z_port_probe(va, access | user, byte);
 
 	(void)self;

@@ -9,8 +9,6 @@
 
 #include <cmocka.h>
 
-#include "../../arch/riscv64/mmu.h"
-
 static void contract_46_touch_after_evict(void **state)
 {
 	uintptr_t va = world_map(1, RW);
@@ -18,10 +16,10 @@ static void contract_46_touch_after_evict(void **state)
 
 	(void)state;
 	world_set_word(va + 8, 0x1122334455667788);
-	e = world_entry(va);
+	e = z_port_entry(va);
 	assert_int_equal(e.kind, Z_ENTRY_IN);
 	assert_int_equal(z_page_frame_evict(e.phys.v), 0);
-	assert_int_equal(world_entry(va).kind, Z_ENTRY_OUT);
+	assert_int_equal(z_port_entry(va).kind, Z_ENTRY_OUT);
 	assert_int_equal(z_free_page_count, Z_NUM_PAGE_FRAMES);
 	assert_int_equal(world_word(va + 8), 0x1122334455667788);
 	assert_int_equal(world_word(va), 0);
@@ -44,7 +42,7 @@ static void contract_47_false_where_nothing_is(void **state)
 		CONFIG_KERNEL_VM_BASE + CONFIG_KERNEL_VM_SIZE,
 		CONFIG_KERNEL_VM_BASE - 1,
 		Z_PHYS_RAM_START,   /* frames are mapped nowhere else */
-		(uintptr_t)1 << 50, /* no address of Sv39 */
+		(uintptr_t)1 << 50, /* no address of three levels, or of four */
 	};
 	size_t free_before = z_free_page_count;
 
@@ -145,7 +143,7 @@ static void contract_54_location_0(void **state)
 	world_set_word(va + Z_PAGE_SIZE, 0xdef);
 	world_out(va, 2);
 	assert_true(watch.location_0);
-	assert_true(world_entry(va).loc.v == 0 || world_entry(va + Z_PAGE_SIZE).loc.v == 0);
+	assert_true(z_port_entry(va).loc.v == 0 || z_port_entry(va + Z_PAGE_SIZE).loc.v == 0);
 	assert_int_equal(world_word(va), 0xabc);
 	assert_int_equal(world_word(va + Z_PAGE_SIZE), 0xdef);
 }
@@ -154,17 +152,17 @@ static void contract_54_location_0(void **state)
 static void contract_08_scratch(void **state)
 {
 	uintptr_t va = world_map(1, RW);
-	pte_t during;
+	struct z_port_mapping during;
 
 	(void)state;
 	world_set_word(va, 1);
 	world_out(va, 1);
-	during = watch.scratch_pte;
-	assert_true((during & (PTE_V | PTE_R | PTE_W)) == (PTE_V | PTE_R | PTE_W));
-	assert_true((during & (PTE_U | PTE_X)) == 0);
+	during = watch.scratch;
+	assert_true(during.present);
+	assert_int_equal(during.prot, RW);
 	(void)world_word(va);
-	assert_int_equal(pte_phys(watch.scratch_pte), world_entry(va).phys.v);
-	assert_int_equal(mmu_pte((uintptr_t)Z_SCRATCH_PAGE), 0);
+	assert_int_equal(watch.scratch.phys, z_port_entry(va).phys.v);
+	assert_false(z_port_mapping((uintptr_t)Z_SCRATCH_PAGE).present);
 	assert_int_equal(world_probe((uintptr_t)Z_SCRATCH_PAGE, RW | Z_ACCESS_USER),
 			 Z_PROBE_FAULT + Z_FAULT_BAD_ADDRESS);
 }
@@ -253,7 +251,7 @@ static void read_error_is_told_and_nothing_lost(void **state)
 	world_out(va, 1);
 	watch.fail_in = 1;
 	assert_int_equal(world_probe(va, Z_ACCESS_READ), Z_PROBE_FAULT + told);
-	assert_int_equal(world_entry(va).kind, Z_ENTRY_OUT);
+	assert_int_equal(z_port_entry(va).kind, Z_ENTRY_OUT);
 	assert_int_equal(z_free_page_count, Z_NUM_PAGE_FRAMES);
 	assert_int_equal(world_word(va), 77);
 	assert_int_equal(world_stats().read_errors, 1);
@@ -266,10 +264,10 @@ static void write_error_leaves_the_page(void **state)
 
 	(void)state;
 	world_set_word(va, 78);
-	phys = world_entry(va).phys.v;
+	phys = z_port_entry(va).phys.v;
 	watch.fail_out = 1;
 	assert_int_equal(z_page_frame_evict(phys), Z_ERR_IO);
-	assert_int_equal(world_entry(va).phys.v, phys);
+	assert_int_equal(z_port_entry(va).phys.v, phys);
 	assert_int_equal(world_word(va), 78);
 	watch.full = 1;
 	assert_int_equal(z_page_frame_evict(phys), -12);

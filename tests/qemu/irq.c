@@ -77,12 +77,12 @@ static void contract_43_evict_in_an_isr(void **state)
 
 	(void)state;
 	world_set_word(va, 6);
-	isr_phys = world_entry(va).phys.v;
+	isr_phys = z_port_entry(va).phys.v;
 	isr_calls = 0;
 	kernel_set_tick_hook(evict_in_isr);
 	wait_for_isr();
 	assert_int_equal(isr_result, world->irq ? Z_ERR_PERM : 0);
-	assert_int_equal(world_entry(va).kind, world->irq ? Z_ENTRY_IN : Z_ENTRY_OUT);
+	assert_int_equal(z_port_entry(va).kind, world->irq ? Z_ENTRY_IN : Z_ENTRY_OUT);
 	assert_int_equal(world_word(va), 6);
 }
 

@@ -9,13 +9,12 @@
 
 #include <cmocka.h>
 
+#include "../../kernel/user.h"
+#include "insn.h"
+
 #define OK  Z_PROBE_OK
-#define ILL Z_PROBE_ILLEGAL
 #define VIO (Z_PROBE_FAULT + Z_FAULT_VIOLATION)
 #define BAD (Z_PROBE_FAULT + Z_FAULT_BAD_ADDRESS)
-
-/* c.jr ra: "return". What a page starts with that can be called. */
-#define RETURN 0x8082U
 
 enum state { IN, OUT, UNTOUCHED, UNMAPPED, GUARD };
 
@@ -33,7 +32,7 @@ struct row {
 #define X Z_ACCESS_EXEC
 #define U Z_ACCESS_USER
 
-/* A page that was never touched is zeros: called, it is there, but is no instruction. */
+/* A page that was never touched is zeros: called, it is there; what zeros do is the CPU's. */
 static const struct row rows[] = {
 	{"in rw", IN, R | W, OK, OK, VIO},
 	{"out rw", OUT, R | W, OK, OK, VIO},
@@ -43,10 +42,10 @@ static const struct row rows[] = {
 	{"untouched r", UNTOUCHED, R, OK, VIO, VIO},
 	{"in rx", IN, R | X, OK, VIO, OK},
 	{"out rx", OUT, R | X, OK, VIO, OK},
-	{"untouched rx", UNTOUCHED, R | X, OK, VIO, ILL},
+	{"untouched rx", UNTOUCHED, R | X, OK, VIO, INSN_ZEROS},
 	{"in x", IN, X, VIO, VIO, OK},
 	{"out x", OUT, X, VIO, VIO, OK},
-	{"untouched x", UNTOUCHED, X, VIO, VIO, ILL},
+	{"untouched x", UNTOUCHED, X, VIO, VIO, INSN_ZEROS},
 	{"in rwx", IN, R | W | X, OK, OK, OK},
 	{"out rwx", OUT, R | W | X, OK, OK, OK},
 	{"in none", IN, 0, VIO, VIO, VIO},
@@ -64,16 +63,16 @@ static uintptr_t make(const struct row *row)
 	if (row->state == GUARD)
 		return va + Z_PAGE_SIZE;
 	if (row->state == UNMAPPED) {
-		*(volatile uint16_t *)va = RETURN;
+		insn_put_return(va);
 		assert_int_equal(z_pager_unmap(z_kernel_pager(), va, 1), 0);
 		return va;
 	}
 	if (row->state != UNTOUCHED)
-		*(volatile uint16_t *)va = RETURN;
+		insn_put_return(va);
 	assert_int_equal(z_pager_protect(z_kernel_pager(), va, 1, row->prot), 0);
 	if (row->state == OUT)
 		world_out(va, 1);
-	assert_int_equal(world_entry(va).prot, row->prot);
+	assert_int_equal(z_port_entry(va).prot, row->prot);
 	return va;
 }
 
@@ -83,7 +82,7 @@ static unsigned int by_user(uintptr_t va, unsigned int access)
 {
 	unsigned char byte = 0;
 
-	return z_port_user_probe(user_code, va, access, &byte);
+	return user_probe(user_code, va, access, &byte);
 }
 
 /*
@@ -92,19 +91,24 @@ static unsigned int by_user(uintptr_t va, unsigned int access)
  */
 static void one_cell(const struct row *row, unsigned int access, unsigned int expected)
 {
-	uintptr_t va = make(row);
-	unsigned int result = user_code != 0 ? by_user(va, access) : world_probe(va, access);
+	uintptr_t va;
+	unsigned int result;
+
+	if (expected == INSN_ANYTHING)
+		return;
+	va = make(row);
+	result = user_code != 0 ? by_user(va, access) : world_probe(va, access);
 
 	if (result != expected)
 		print_error("%s, access %u: 0x%x is not 0x%x\n", row->name, access, result,
 			    expected);
 	assert_int_equal(result, expected);
 	if (expected == VIO && row->state == OUT && !world->spec)
-		assert_int_equal(world_entry(va).kind, Z_ENTRY_OUT);
+		assert_int_equal(z_port_entry(va).kind, Z_ENTRY_OUT);
 	if (expected == OK)
-		assert_int_equal(world_entry(va).kind, Z_ENTRY_IN);
+		assert_int_equal(z_port_entry(va).kind, Z_ENTRY_IN);
 	if (row->state < UNMAPPED) {
-		assert_int_equal(world_entry(va).prot, row->prot);
+		assert_int_equal(z_port_entry(va).prot, row->prot);
 		assert_int_equal(z_pager_unmap(z_kernel_pager(), va, 1), 0);
 	}
 }
@@ -128,7 +132,7 @@ static void start_user(void)
 	uintptr_t va = USER_CODE;
 
 	user_code = 0;
-	if (world_entry(va).kind == Z_ENTRY_UNMAPPED) {
+	if (z_port_entry(va).kind == Z_ENTRY_UNMAPPED) {
 		assert_int_equal(z_pager_map(z_kernel_pager(), 1, R | W, Z_MAP_FIXED, 1, &va), 0);
 		z_port_user_code((void *)va);
 		assert_int_equal(z_pager_protect(z_kernel_pager(), va, 1, R | X | U), 0);
@@ -207,11 +211,11 @@ static void user_reads_what_the_kernel_wrote(void **state)
 	for (unsigned int cycle = 0; cycle < 10; cycle++) {
 		world_out(va, 1);
 		world_out(user_code, 1);
-		assert_int_equal(z_port_user_probe(user_code, va + 5, R, &byte), OK);
+		assert_int_equal(user_probe(user_code, va + 5, R, &byte), OK);
 		assert_int_equal(byte, (unsigned char)(0xa7 + cycle));
 		byte++;
-		assert_int_equal(z_port_user_probe(user_code, va + 5, W, &byte), OK);
-		assert_int_equal(world_entry(va).prot, R | W | U);
+		assert_int_equal(user_probe(user_code, va + 5, W, &byte), OK);
+		assert_int_equal(z_port_entry(va).prot, R | W | U);
 	}
 }
 
@@ -237,12 +241,9 @@ static void code_that_changes(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < 20; i++) {
-		/* c.li a0, i; c.jr ra */
-		volatile uint16_t *code = (volatile uint16_t *)va;
 		unsigned int (*function)(void) = (unsigned int (*)(void))va;
 
-		code[0] = (uint16_t)(0x4501U | (i << 2));
-		code[1] = RETURN;
+		insn_put_constant(va, i);
 		world_out(va, 1);
 		assert_int_equal(function(), i);
 	}

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * memory.c - more memory than RAM: contents, banks, few frames, a stack that is paged.
+ * memory.c - more memory than RAM: contents, banks, few frames.
  */
 #include "board.h"
 
 #include <zpager/mmu.h>
 
 #include <cmocka.h>
+
+#include "insn.h"
 
 #define WORDS (Z_PAGE_SIZE / sizeof(uint64_t))
 
@@ -129,17 +131,6 @@ static void contract_42_bank_off_and_on(void **state)
 	assert_int_equal(world_stats().frames_resident, Z_NUM_PAGE_FRAMES);
 }
 
-/* ld a0, 0(a0); c.jr ra - at an address of the caller's choice. */
-static uint64_t (*put_load(uintptr_t at))(uintptr_t va)
-{
-	volatile uint16_t *code = (volatile uint16_t *)at;
-
-	code[0] = 0x3503;
-	code[1] = 0x0005;
-	code[2] = 0x8082;
-	return (uint64_t(*)(uintptr_t))at;
-}
-
 /* As many frames as one instruction needs pages, and the pages of others in all of them. */
 static void progress_with_few_frames(uint32_t frames, bool straddle_code, bool code_paged,
 				     bool straddle_data)
@@ -148,8 +139,10 @@ static void progress_with_few_frames(uint32_t frames, bool straddle_code, bool c
 	uintptr_t code = world_map(2, RW | Z_ACCESS_EXEC);
 	uintptr_t data = world_map(2, RW);
 	uintptr_t at = data + Z_PAGE_SIZE - (straddle_data ? 4 : 8);
-	uint64_t (*load)(uintptr_t) = put_load(code + Z_PAGE_SIZE - (straddle_code ? 2 : 16));
+	uintptr_t load_at = code + Z_PAGE_SIZE - (straddle_code ? INSN_STRADDLE : 16);
+	uint64_t (*load)(uintptr_t) = (uint64_t(*)(uintptr_t))load_at;
 
+	insn_put_load(load_at);
 	world_set_word(at, 0x5152535455565758);
 	for (size_t i = 0; i < 8; i++)
 		write_page(other, i, 9);
@@ -187,49 +180,6 @@ static void progress_four_frames(void **state)
 	progress_with_few_frames(4, true, true, true);
 }
 
-/* ---- a stack that is paged ------------------------------------------------------------------------- */
-
-struct descent {
-	unsigned int depth;
-	uint64_t sum;
-};
-
-static __attribute__((noinline)) uint64_t descend(unsigned int depth)
-{
-	volatile uint64_t frame[200];
-
-	for (size_t i = 0; i < 200; i++)
-		frame[i] = depth;
-	return depth == 0 ? 0 : descend(depth - 1) + frame[depth % 200];
-}
-
-static void on_paged_stack(void *arg)
-{
-	struct descent *d = arg;
-
-	d->sum = descend(d->depth);
-}
-
-/* Deeper than all frames: the trap handler must not need the stack that faults (hazard B5). */
-static void stack_that_is_paged(void **state)
-{
-	size_t pages = 3 * Z_NUM_PAGE_FRAMES;
-	uintptr_t va = world_map(pages, RW);
-	struct descent d = {.depth = 300};
-	uint64_t ticks = kernel_ticks();
-	uint64_t until = z_port_now() + UINT64_C(1000000000);
-
-	(void)state;
-	for (unsigned int round = 0;
-	     round < 5 || (kernel_ticks() < ticks + 3 && z_port_now() < until); round++) {
-		d.sum = 0;
-		z_port_on_stack(on_paged_stack, &d, (void *)(va + pages * Z_PAGE_SIZE));
-		assert_int_equal(d.sum, 300U * 301U / 2);
-	}
-	assert_true(kernel_ticks() >= ticks + 3);
-	assert_true(world_stats().pages_read > 3 * Z_NUM_PAGE_FRAMES);
-}
-
 void test_memory(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
@@ -241,7 +191,6 @@ void test_memory(void)
 		CASE(progress_two_frames),
 		CASE(progress_three_frames),
 		CASE(progress_four_frames),
-		CASE(stack_that_is_paged),
 	};
 #undef CASE
 

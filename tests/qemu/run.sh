@@ -17,6 +17,7 @@ limit=110
 
 case $arch in
 riscv64) machine=(qemu-system-riscv64 -M virt -m 8M -bios default ${QEMU_CPU:+-cpu "$QEMU_CPU"}) ;;
+arm64) machine=(qemu-system-aarch64 -M virt,gic-version=2 -cpu "${QEMU_CPU:-cortex-a53}" -m 8M -semihosting) ;;
 *) echo "run.sh: no board for $arch" >&2; exit 1 ;;
 esac
 

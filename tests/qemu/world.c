@@ -13,8 +13,6 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "../../arch/riscv64/mmu.h"
-
 struct watched_store {
 	struct z_store store;
 	struct z_store *inner;
@@ -75,7 +73,7 @@ static void transfer_begins(void)
 
 	watch.overlaps += watch.under_way++ != 0;
 	watch.irqs_on += z_port_irqs_on();
-	watch.scratch_pte = mmu_pte((uintptr_t)Z_SCRATCH_PAGE);
+	watch.scratch = z_port_mapping((uintptr_t)Z_SCRATCH_PAGE);
 	while (z_port_now() < until)
 		continue;
 	watch.ticks += (unsigned int)(kernel_ticks() - ticks);
@@ -203,26 +201,18 @@ uintptr_t world_map(size_t pages, unsigned int prot)
 	return va;
 }
 
-struct z_entry world_entry(uintptr_t va)
-{
-	struct pte_view v = pte_view(mmu_pte(va));
-
-	return (struct z_entry){
-		.kind = v.kind, .prot = v.prot, .phys = z_phys(v.address), .loc = z_loc(v.address)};
-}
-
 void world_out(uintptr_t va, size_t pages)
 {
 	assert_int_equal(z_pager_page_out(z_kernel_pager(), va, pages, NULL), 0);
 	for (size_t i = 0; i < pages; i++)
-		assert_true(world_entry(va + i * Z_PAGE_SIZE).kind != Z_ENTRY_IN);
+		assert_true(z_port_entry(va + i * Z_PAGE_SIZE).kind != Z_ENTRY_IN);
 }
 
 void world_in(uintptr_t va, size_t pages)
 {
 	assert_int_equal(z_pager_page_in(z_kernel_pager(), va, pages, NULL), 0);
 	for (size_t i = 0; i < pages; i++)
-		assert_int_equal(world_entry(va + i * Z_PAGE_SIZE).kind, Z_ENTRY_IN);
+		assert_int_equal(z_port_entry(va + i * Z_PAGE_SIZE).kind, Z_ENTRY_IN);
 }
 
 void world_check(enum z_check_level level)

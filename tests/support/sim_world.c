@@ -228,6 +228,7 @@ int sim_world_try_open(const struct sim_world_params *params, struct sim_world *
 		return err;
 	}
 	z_sim_attach_pager(w->sim, w->pager);
+	w->used_early = sim_world_store_stats(w).used_pages;
 	*out = w;
 	return 0;
 }
@@ -354,9 +355,9 @@ static const char *empty_problem(struct sim_world *w)
 			       (unsigned long long)s.pages_mapped,
 			       (unsigned long long)s.pages_pinned, z_sim_frames_used(w->sim));
 	}
-	if (store.used_pages != 0) {
+	if (store.used_pages != w->used_early) {
 		return problem(w, "nothing mapped, but %llu pages of the store are in use",
-			       (unsigned long long)store.used_pages);
+			       (unsigned long long)(store.used_pages - w->used_early));
 	}
 	return NULL;
 }

@@ -86,6 +86,7 @@ struct sim_world {
 	struct z_pager_config config;
 	struct z_store_env store_env;
 	uint32_t charged_early; /* by the store, before there was a pager */
+	uint64_t used_early;    /* pages of the store, the same: an image in it */
 	void *memory;
 	char text[256]; /* of the first problem */
 };

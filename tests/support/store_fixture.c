@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store_device.h"
+
 static void *budget_alloc(void *ctx, size_t bytes)
 {
 	struct store_budget *budget = ctx;
@@ -155,17 +157,51 @@ const struct store_config store_configs[] = {
 	{"tier_ram_ram", "tier:ram:size=128K,ram:size=128K", 63, 0, false, true},
 	{"tier_lz4_file", "tier:lz4:size=256K,file:?size=256K&tmpfs=yes", 64, 0, false, true},
 	{"tier_hostile", "tier:ram:size=64K,ram:size=192K", 63, 0, true, true},
+	{"block", "block:keep,parallel", 64, 64, false, false},
+	{"block_plain", "block:", 64, 64, false, false},
+	{"block_image_sums", "block:image,keep,sums,parallel", 64, 64, false, false},
+	{"block_hostile", "block:image,keep,sums", 64, 64, true, false},
 	{"ram_hostile", "ram:size=256K", 64, 64, true, false},
 	{"lz4_hostile", "lz4:size=512K", 64, 0, true, false},
 	{NULL, NULL, 0, 0, false, false},
 };
+
+#define IMAGE_PAGES 8U
+
+static bool is_block(const struct store_config *config)
+{
+	return strncmp(config->uri, "block:", 6) == 0;
+}
+
+size_t store_config_image(const struct store_config *config)
+{
+	return is_block(config) && strstr(config->uri, "image") != NULL ? IMAGE_PAGES : 0;
+}
+
+/* The device outlives its store; the next one takes its place. */
+static int block_open(const struct store_config *config, const struct z_store_env *env,
+		      struct z_store **out)
+{
+	static struct store_device *device;
+	const struct z_block_options options = {
+		.image_pages = store_config_image(config),
+		.keep_copies = strstr(config->uri, "keep") != NULL,
+		.checksums = strstr(config->uri, "sums") != NULL,
+	};
+
+	store_device_close(device);
+	device = store_device_open(options.image_pages + config->pages,
+				   strstr(config->uri, "parallel") != NULL);
+	return z_block_store_open(env, &device->device, &options, out);
+}
 
 struct z_store *store_config_open(const struct store_config *config, struct store_budget *budget)
 {
 	const struct z_store_env env = store_budget_env(budget);
 	struct z_store *store = NULL;
 	char error[200] = "";
-	int err = z_store_open(config->uri, &env, error, sizeof(error), &store);
+	int err = is_block(config) ? block_open(config, &env, &store)
+				   : z_store_open(config->uri, &env, error, sizeof(error), &store);
 
 	if (err != 0) {
 		(void)fprintf(stderr, "%s: %d: %s\n", config->uri, err, error);

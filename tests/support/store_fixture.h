@@ -46,7 +46,7 @@ uint64_t store_random(uint64_t *state);
 /* A store that the suite runs over. pages is what it is opened for; see uri. */
 struct store_config {
 	const char *name;
-	const char *uri; /* NULL ends the list */
+	const char *uri; /* NULL ends the list; "block:" and words: a block device in RAM */
 	size_t pages;    /* it holds at least that many less 1 incompressible pages */
 	size_t most;     /* and at most that many; 0: depends on contents */
 	bool hostile;    /* opened inside a hostile store with no failure planned */
@@ -57,5 +57,8 @@ extern const struct store_config store_configs[];
 
 /* store_config_open - open it; ends the test with the error text if that fails. */
 struct z_store *store_config_open(const struct store_config *config, struct store_budget *budget);
+
+/* store_config_image - how many pages of an image it has; they count as used. */
+size_t store_config_image(const struct store_config *config);
 
 #endif /* STORE_FIXTURE_H */
