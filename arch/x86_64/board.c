@@ -239,7 +239,8 @@ _Noreturn void board_start(uintptr_t start_info)
 	copy_command_line(info);
 	find_virtio();
 	count_cpus();
-	smp_init(mmu_start(ram.end));
+	smp_init();
+	mmu_start(ram.end);
 	start_features();
 	apic_start();
 	measure_time();

@@ -430,7 +430,7 @@ static void map_devices(void)
 	map_same(BOARD_VIRTIO_BASE, BOARD_VIRTIO_BASE + BOARD_VIRTIO_BYTES, KERNEL_DATA, DEVICE);
 }
 
-uintptr_t mmu_start(uintptr_t ram_end)
+void mmu_start(uintptr_t ram_end)
 {
 	map_kernel(link_text, link_text_end, KERNEL_CODE);
 	map_kernel(link_rodata, link_rodata_end, KERNEL_CONST);
@@ -444,5 +444,4 @@ uintptr_t mmu_start(uintptr_t ram_end)
 			pte_table((uintptr_t)&window_entries[i * ENTRIES]);
 
 	CPU_WRITE(cr3, tables[0]);
-	return (uintptr_t)tables[0];
 }

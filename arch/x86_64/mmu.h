@@ -8,11 +8,10 @@
 #include "pte.h"
 
 /*
- * mmu_start - build the tables and use them. Physical and virtual addresses of the kernel are the same.
- *   Returns the address of the root table, for other CPUs.
- *   Context: start-up, the tables of boot.S.
+ * mmu_start - build the tables and use them. Physical and virtual addresses of the kernel
+ * are the same. Context: start-up, the tables of boot.S.
  */
-uintptr_t mmu_start(uintptr_t ram_end);
+void mmu_start(uintptr_t ram_end);
 
 /* mmu_pte - the entry of any address now; 0 if there is no table. One atomic read, no lock. */
 pte_t mmu_pte(uintptr_t va);

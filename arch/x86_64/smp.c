@@ -45,13 +45,12 @@ static struct request requests[Z_PORT_CPUS_MAX];
 static unsigned int asked[Z_PORT_CPUS_MAX]; /* [A] whose requests are for this CPU, a bit each */
 static unsigned int running = 1;            /* [A] a bit each; only grows */
 
-void smp_init(uintptr_t root_table)
+void smp_init(void)
 {
 	unsigned char *page = (unsigned char *)START_PAGE;
 
 	for (size_t i = 0; i < (size_t)(boot_other_end - boot_other); i++)
 		page[i] = boot_other[i];
-	boot_root = root_table;
 }
 
 /* ---- start ---------------------------------------------------------------------------------------- */
@@ -81,6 +80,7 @@ int z_port_cpu_start(unsigned int cpu, void *stack_top)
 	unsigned long key = z_port_irq_lock();
 	bool came;
 
+	boot_root = CPU_READ(cr3);
 	boot_stack = (uintptr_t)stack_top;
 	boot_next = (uintptr_t)begin;
 	boot_argument = cpu;

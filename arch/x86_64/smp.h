@@ -11,8 +11,8 @@
 /* How many pages are told one by one; of more, all are forgotten. */
 #define SMP_PAGES_MAX 32U
 
-/* smp_init - the first CPU runs; prepare for starting others. Start-up, before the kernel's tables. */
-void smp_init(uintptr_t root_table);
+/* smp_init - put what other CPUs begin with where they find it. Start-up, before the kernel's tables. */
+void smp_init(void);
 
 /*
  * smp_forget - no other CPU that runs acts on older entries of these pages when this returns.
