@@ -30,21 +30,21 @@
 #define APIC_CURRENT       0x390U
 #define APIC_DIVIDE        0x3e0U
 
-#define SPURIOUS_ENABLE  0x100U
-#define COMMAND_INIT     0x4500U /* level, assert */
-#define COMMAND_START    0x4600U
-#define COMMAND_VECTOR   0x4000U
-#define COMMAND_PENDING  0x1000U
-#define TIMER_MASKED     0x10000U
-#define TIMER_PERIODIC   0x20000U
-#define DIVIDE_BY_1      0xbU
-#define LARGEST          0xffffffffU
+#define SPURIOUS_ENABLE 0x100U
+#define COMMAND_INIT    0x4500U /* level, assert */
+#define COMMAND_START   0x4600U
+#define COMMAND_VECTOR  0x4000U
+#define COMMAND_PENDING 0x1000U
+#define TIMER_MASKED    0x10000U
+#define TIMER_PERIODIC  0x20000U
+#define DIVIDE_BY_1     0xbU
+#define LARGEST         0xffffffffU
 
 /* A register is named in the first word and seen in the fifth. */
-#define IOAPIC_DATA    4U
-#define IOAPIC_LINE    16U
-#define LINE_LEVEL     0x8000U
-#define LINE_MASKED    0x10000U
+#define IOAPIC_DATA 4U
+#define IOAPIC_LINE 16U
+#define LINE_LEVEL  0x8000U
+#define LINE_MASKED 0x10000U
 
 #define LINES_PER_IOAPIC 24U
 

@@ -29,7 +29,7 @@
 #include "trap.h"
 
 #define START_PAGE ((uintptr_t)BOARD_START_PAGE)
-#define START_GAP  200000U      /* ns between the messages of a start */
+#define START_GAP  200000U     /* ns between the messages of a start */
 #define START_MAX  1000000000U /* ns until it must have come */
 
 struct request {

@@ -93,8 +93,8 @@ static void load_segments(unsigned int number)
 	tss->ist[0][0] = (uint32_t)fault_stack;
 	tss->ist[0][1] = (uint32_t)(fault_stack >> 32);
 	tss->io_map = sizeof(*tss);
-	entry[0] = GDT_TSS | (sizeof(*tss) - 1) | (base & 0xffffff) << 16 |
-		   (base >> 24 & 0xff) << 56;
+	entry[0] =
+		GDT_TSS | (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | (base >> 24 & 0xff) << 56;
 	entry[1] = base >> 32;
 	__asm__ volatile("lgdt %0; lidt %1; ltr %w2" ::"m"(gdt_at), "m"(idt_at),
 			 "r"(SEGMENT_TSS + 16 * number)
@@ -227,8 +227,7 @@ static void page_fault(struct z_port_regs *regs)
 	if ((regs->rflags & RFLAGS_IF) != 0)
 		cpu_irqs_on();
 	if (!pte_forbids(mmu_pte(regs->cr2), access, supervisor, reach))
-		result = kernel_page_fault(regs->cr2,
-					   supervisor ? access : access | Z_ACCESS_USER);
+		result = kernel_page_fault(regs->cr2, supervisor ? access : access | Z_ACCESS_USER);
 	cpu_irqs_off();
 
 	if (result != Z_FAULT_RESOLVED)
@@ -297,14 +296,14 @@ void z_port_print_regs(const struct z_port_regs *regs)
 		const char *name;
 		uint64_t value;
 	} all[] = {
-		{"rax", regs->rax},	  {"rbx", regs->rbx}, {"rcx", regs->rcx},
-		{"rdx", regs->rdx},	  {"rsi", regs->rsi}, {"rdi", regs->rdi},
-		{"rbp", regs->rbp},	  {"rsp", regs->rsp}, {"r8", regs->r8},
-		{"r9", regs->r9},	  {"r10", regs->r10}, {"r11", regs->r11},
-		{"r12", regs->r12},	  {"r13", regs->r13}, {"r14", regs->r14},
-		{"r15", regs->r15},	  {"rip", regs->rip}, {"cs", regs->cs},
+		{"rax", regs->rax},       {"rbx", regs->rbx}, {"rcx", regs->rcx},
+		{"rdx", regs->rdx},       {"rsi", regs->rsi}, {"rdi", regs->rdi},
+		{"rbp", regs->rbp},       {"rsp", regs->rsp}, {"r8", regs->r8},
+		{"r9", regs->r9},         {"r10", regs->r10}, {"r11", regs->r11},
+		{"r12", regs->r12},       {"r13", regs->r13}, {"r14", regs->r14},
+		{"r15", regs->r15},       {"rip", regs->rip}, {"cs", regs->cs},
 		{"rflags", regs->rflags}, {"ss", regs->ss},   {"vector", regs->vector},
-		{"error", regs->error},	  {"cr2", regs->cr2}, {"pte", mmu_pte(regs->cr2)},
+		{"error", regs->error},   {"cr2", regs->cr2}, {"pte", mmu_pte(regs->cr2)},
 	};
 
 	for (unsigned int i = 0; i < sizeof(all) / sizeof(all[0]); i++)
