@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * apic.c - interrupts: the local APIC of each CPU with its timer, and the IOAPICs for devices.
+ * apic.c - interrupts: the local APIC of each CPU with its timer, and the IOAPIC for devices.
  *
  * Theory. Each CPU sees its own local APIC at the same address. The number of a CPU is its APIC's:
  * the board counts both from 0. The timer repeats by itself, so a tick needs no look at a clock; ticks
- * that came while interrupts were locked are one. Devices go by an IOAPIC to the first CPU: by level,
+ * that came while interrupts were locked are one. Devices go by the IOAPIC to the first CPU: by level,
  * active high, so nothing is lost if a device speaks while it is served. The two old 8259 controllers,
  * if the board has them, are masked.
  *
  * Locks: none; a register that is written in two halves is written with interrupts off. The
- * IOAPICs are set up by the kernel's start-up and by drivers on one CPU at a time. Limits: QEMU's
+ * IOAPIC is set up by drivers, one at a time. Limits: QEMU's
  * timer counts nanoseconds, and is not measured; a period is at most 4.2 s.
  *
  * Source: Intel SDM volume 3, chapter 11 (APIC); Intel 82093AA (IOAPIC).
@@ -45,8 +45,6 @@
 #define IOAPIC_LINE 16U
 #define LINE_LEVEL  0x8000U
 #define LINE_MASKED 0x10000U
-
-#define LINES_PER_IOAPIC 24U
 
 #define PIC_1_DATA 0x21U
 #define PIC_2_DATA 0xa1U
@@ -133,22 +131,21 @@ void z_port_tick(uint64_t period_ns)
 
 /* ---- devices -------------------------------------------------------------------------------------- */
 
-static void write_line(uintptr_t ioapic, unsigned int reg, uint32_t value)
+static void write_line(unsigned int reg, uint32_t value)
 {
-	volatile uint32_t *select = (volatile uint32_t *)ioapic;
+	volatile uint32_t *ioapic = (volatile uint32_t *)IOAPIC_BASE;
 
-	select[0] = reg;
-	select[IOAPIC_DATA] = value;
+	ioapic[0] = reg;
+	ioapic[IOAPIC_DATA] = value;
 }
 
 void z_port_irq_enable(unsigned int irq)
 {
-	uintptr_t ioapic = irq < LINES_PER_IOAPIC ? IOAPIC_BASE : IOAPIC_2_BASE;
-	unsigned int reg = IOAPIC_LINE + 2 * (irq % LINES_PER_IOAPIC);
+	unsigned int reg = IOAPIC_LINE + 2 * irq;
 	unsigned long key = z_port_irq_lock();
 
-	write_line(ioapic, reg, LINE_MASKED);
-	write_line(ioapic, reg + 1, 0);
-	write_line(ioapic, reg, LINE_LEVEL | (VECTOR_LINES + irq));
+	write_line(reg, LINE_MASKED);
+	write_line(reg + 1, 0);
+	write_line(reg, LINE_LEVEL | (VECTOR_LINES + irq));
 	z_port_irq_restore(key);
 }

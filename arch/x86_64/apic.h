@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * apic.h - the local APIC of this CPU, and the IOAPICs: timer, interrupts of devices and of other CPUs.
+ * apic.h - the local APIC of this CPU, and the IOAPIC: timer, interrupts of devices and of other CPUs.
  */
 #ifndef ARCH_X86_64_APIC_H
 #define ARCH_X86_64_APIC_H
@@ -9,9 +9,8 @@
 #include <stdint.h>
 
 /* Where the registers lie; mmu.c maps them. */
-#define APIC_BASE     ((uintptr_t)0xfee00000)
-#define IOAPIC_BASE   ((uintptr_t)0xfec00000)
-#define IOAPIC_2_BASE ((uintptr_t)0xfec10000)
+#define APIC_BASE   ((uintptr_t)0xfee00000)
+#define IOAPIC_BASE ((uintptr_t)0xfec00000)
 
 /* The timer counts nanoseconds. */
 #define APIC_TIMER_HZ UINT64_C(1000000000)

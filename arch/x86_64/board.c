@@ -28,7 +28,7 @@
 #include "trap.h"
 
 #define COMMAND_LINE_MAX 1023U
-#define VIRTIO_MAX       24U
+#define VIRTIO_MAX       8U
 
 #define PVH_MAGIC 0x336ec578U
 #define PVH_RAM   1U

@@ -10,9 +10,9 @@
 /* A page of RAM below 1 MiB, where other CPUs begin. */
 #define BOARD_START_PAGE 0x8000U
 
-/* The registers of up to 24 virtio devices; mmu.c maps them. */
+/* The registers of the virtio devices; mmu.c maps them. */
 #define BOARD_VIRTIO_BASE  ((uintptr_t)0xfeb00000)
-#define BOARD_VIRTIO_BYTES 0x3000U
+#define BOARD_VIRTIO_BYTES 0x1000U
 
 /* board_start - called by boot.S on the first CPU: 64 bits, its tables, interrupts off. */
 _Noreturn void board_start(uintptr_t start_info);

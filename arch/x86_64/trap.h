@@ -31,7 +31,7 @@ _Static_assert(sizeof(struct z_port_regs) == 24 * 8, "trap.S has these offsets")
 #define SEGMENT_USER_CODE 0x23U
 #define SEGMENT_TSS       0x28U /* of the first CPU; each takes two entries */
 
-/* Where an interrupt gate leads. Devices: one for each line of the IOAPICs. */
+/* Where an interrupt gate leads. Devices: one for each line of the IOAPIC. */
 enum {
 	VECTOR_DEBUG = 1,
 	VECTOR_NMI = 2,
@@ -43,7 +43,7 @@ enum {
 	VECTOR_MACHINE_CHECK = 18,
 	VECTOR_EXCEPTIONS = 32, /* they are below */
 	VECTOR_LINES = 64,
-	VECTOR_LINES_END = 112,
+	VECTOR_LINES_END = 88,
 	VECTOR_SYSCALL = 128,
 	VECTOR_TIMER = 224,
 	VECTOR_KICK = 225,

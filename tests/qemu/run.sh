@@ -19,7 +19,7 @@ passes=0 # QEMU's exit status when the kernel says 0
 case $arch in
 riscv64) machine=(qemu-system-riscv64 -M virt -m 8M -bios default ${QEMU_CPU:+-cpu "$QEMU_CPU"}) ;;
 arm64) machine=(qemu-system-aarch64 -M virt,gic-version=2 -cpu "${QEMU_CPU:-cortex-a53}" -m 8M -semihosting) ;;
-x86_64) machine=(qemu-system-x86_64 -M microvm,acpi=off,pic=off,pit=off,rtc=off,ioapic2=on -m 8M
+x86_64) machine=(qemu-system-x86_64 -M microvm,acpi=off,pic=off,pit=off,rtc=off -m 8M
 	-cpu "${QEMU_CPU:-max}" -device isa-debug-exit,iobase=0xf4,iosize=0x04) passes=85 ;;
 *) echo "run.sh: no board for $arch" >&2; exit 1 ;;
 esac
