@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mmu.c - the hooks of arch.h on page tables of four levels, and the kernel's own mappings.
+ *
+ * Theory. One root table, leaves of 4 KiB only. The kernel is mapped where it lies (physical =
+ * virtual), each part with what it needs and no more; the page frames for paging are not mapped
+ * at all but in the window and, one at a time, at Z_SCRATCH_PAGE. All tables come from a static pool
+ * that is filled at start-up, so no hook allocates and map cannot fail.
+ *
+ * Every change of an entry of the window is one atomic instruction, because the hardware may set A
+ * and D at any time: an exchange where the old word does not matter for the new one, a
+ * compare-and-swap where it does. Whoever takes access away exchanges first, then has all CPUs forget
+ * the translation, and reports the dirty bit of the word that the exchange gave: a CPU that still has
+ * the translation may write through it until then, but only if it had set D before; without D it
+ * has to look at the entry again, and finds it gone.
+ *
+ * An entry that comes into use needs nothing: the hardware never remembers that one was not present.
+ * Nor does one that allows more than before: the fault of a CPU that still has the old one makes it
+ * forget, and the core answers it by touch.
+ *
+ * Locks: the pager lock, in all hooks but scratch. Turns at the one scratch mapping are the core's.
+ * Limits: one set of tables for all CPUs and for user mode.
+ */
+#include "mmu.h"
+
+#include <zpager/mmu.h>
+
+#include "../common/port.h"
+#include "apic.h"
+#include "board.h"
+#include "cpu.h"
+#include "smp.h"
+
+#define ENTRIES   512U
+#define LEVELS    4U
+#define LEAF_SPAN ((uintptr_t)ENTRIES * Z_PAGE_SIZE)
+
+/* Root, those of the kernel's RAM and devices, and those between the root and the window's leaves. */
+#define TABLES        24U
+#define WINDOW_TABLES ((CONFIG_KERNEL_VM_SIZE + LEAF_SPAN - 1) / LEAF_SPAN)
+
+#define KERNEL_CODE  (Z_ACCESS_READ | Z_ACCESS_EXEC)
+#define KERNEL_CONST Z_ACCESS_READ
+#define KERNEL_DATA  (Z_ACCESS_READ | Z_ACCESS_WRITE)
+#define USED         (PTE_A | PTE_D)
+#define DEVICE       (USED | PTE_PCD | PTE_PWT)
+
+typedef pte_t table_t[ENTRIES];
+
+struct mmu {
+	bool soft_ad;
+};
+
+extern char link_text[], link_text_end[], link_rodata[], link_rodata_end[], link_data[],
+	link_data_end[], link_fault_stacks[], link_stack[], link_stack_end[], link_end[];
+
+static table_t tables[TABLES] __attribute__((aligned(4096))); /* [I] which is where */
+static unsigned int tables_used = 1;                          /* the first is the root */
+
+/* The leaf tables of the window, one behind the other: the entry of a page needs no walk. */
+static pte_t window_entries[WINDOW_TABLES * ENTRIES] __attribute__((aligned(4096)));
+
+_Static_assert(CONFIG_KERNEL_VM_BASE % LEAF_SPAN == 0, "the window begins with a leaf table");
+
+static struct mmu by_hardware;
+static struct mmu by_faults = {.soft_ad = true};
+
+/* ---- tables ---------------------------------------------------------------------------------- */
+
+static unsigned int index_at(uintptr_t va, unsigned int level)
+{
+	return (unsigned int)(va >> (12 + 9 * level)) % ENTRIES;
+}
+
+/*
+ * The entry of an address in a table of the given level (0: the leaf), NULL if there is no table.
+ * grow: make the tables on the way; only at start-up.
+ */
+static pte_t *walk(uintptr_t va, unsigned int to_level, bool grow)
+{
+	pte_t *table = tables[0];
+
+	for (unsigned int level = LEVELS - 1; level > to_level; level--) {
+		pte_t *e = &table[index_at(va, level)];
+
+		if ((*e & PTE_P) == 0) {
+			if (!grow || tables_used == TABLES)
+				return NULL;
+			*e = pte_table((uintptr_t)tables[tables_used++]);
+		}
+		table = (pte_t *)pte_phys(*e);
+	}
+	return &table[index_at(va, to_level)];
+}
+
+/* The entry of a page of the window, or of the scratch page behind it. */
+static pte_t *window(uintptr_t va)
+{
+	return &window_entries[(va - CONFIG_KERNEL_VM_BASE) / Z_PAGE_SIZE];
+}
+
+static pte_t read_pte(uintptr_t va)
+{
+	return __atomic_load_n(window(va), __ATOMIC_RELAXED);
+}
+
+static pte_t swap_pte(uintptr_t va, pte_t e)
+{
+	return __atomic_exchange_n(window(va), e, __ATOMIC_SEQ_CST);
+}
+
+static struct z_entry entry_of(pte_t pte)
+{
+	struct pte_view v = pte_view(pte);
+	struct z_entry e = {.kind = v.kind, .prot = v.prot};
+
+	if (v.kind == Z_ENTRY_OUT)
+		e.loc = z_loc(v.address);
+	else if (v.kind == Z_ENTRY_IN || v.kind == Z_ENTRY_HELD)
+		e.phys = z_phys(v.address);
+	return e;
+}
+
+pte_t mmu_pte(uintptr_t va)
+{
+	intptr_t upper = (intptr_t)va >> 47;
+	pte_t *e = upper == 0 || upper == -1 ? walk(va, 0, false) : NULL;
+
+	return e != NULL ? __atomic_load_n(e, __ATOMIC_RELAXED) : 0;
+}
+
+struct z_entry z_port_entry(uintptr_t va)
+{
+	return entry_of(read_pte(va));
+}
+
+struct z_port_mapping z_port_mapping(uintptr_t va)
+{
+	pte_t e = mmu_pte(va);
+	struct pte_view v = pte_view(e);
+
+	return (struct z_port_mapping){
+		.present = (e & PTE_P) != 0, .prot = v.prot, .phys = v.address};
+}
+
+/* This CPU looks at the entries of these pages anew. */
+static void forget(const uintptr_t *va, size_t n)
+{
+	if (n > SMP_PAGES_MAX) {
+		cpu_forget_all();
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		cpu_forget_page(va[i]);
+}
+
+/*
+ * On return nobody acts on the old entries of these pages any more. The CPU is the same all the time: a
+ * thread that moved in between would have left the translation behind.
+ */
+static void shootdown_all(const uintptr_t *va, size_t n)
+{
+	unsigned long key = z_port_irq_lock();
+
+	forget(va, n);
+	smp_forget(va, n);
+	z_port_irq_restore(key);
+}
+
+static void shootdown(uintptr_t va, size_t pages)
+{
+	uintptr_t each[SMP_PAGES_MAX];
+
+	for (size_t i = 0; i < pages && pages <= SMP_PAGES_MAX; i++)
+		each[i] = va + i * Z_PAGE_SIZE;
+	shootdown_all(each, pages);
+}
+
+/* ---- hooks ------------------------------------------------------------------------------------ */
+
+static int hook_map(void *ctx, uintptr_t va, size_t pages, unsigned int prot)
+{
+	struct pte_view v = {.kind = Z_ENTRY_UNTOUCHED, .prot = prot};
+
+	(void)ctx;
+	for (size_t i = 0; i < pages; i++)
+		(void)swap_pte(va + i * Z_PAGE_SIZE, pte_make(v, false));
+	return Z_OK;
+}
+
+static void hook_unmap(void *ctx, uintptr_t va, size_t pages)
+{
+	(void)ctx;
+	for (size_t i = 0; i < pages; i++)
+		(void)swap_pte(va + i * Z_PAGE_SIZE, 0);
+	shootdown(va, pages);
+}
+
+/* The hardware may set A and D between the look and the change: then look again. */
+static void protect_one(const struct mmu *mmu, uintptr_t va, unsigned int prot)
+{
+	pte_t *slot = window(va);
+	pte_t old = __atomic_load_n(slot, __ATOMIC_RELAXED);
+	pte_t new;
+
+	do {
+		struct pte_view v = pte_view(old);
+
+		v.prot = prot;
+		new = pte_make(v, mmu->soft_ad);
+	} while (!__atomic_compare_exchange_n(slot, &old, new, false, __ATOMIC_SEQ_CST,
+					      __ATOMIC_RELAXED));
+}
+
+static int hook_protect(void *ctx, uintptr_t va, size_t pages, unsigned int prot)
+{
+	for (size_t i = 0; i < pages; i++)
+		protect_one(ctx, va + i * Z_PAGE_SIZE, prot);
+	shootdown(va, pages);
+	return Z_OK;
+}
+
+static struct z_entry hook_entry(void *ctx, uintptr_t va)
+{
+	(void)ctx;
+	return entry_of(read_pte(va));
+}
+
+/*
+ * By faults nobody else changes the entry, but every CPU may have the translation, and must fault for the
+ * next touch to be seen. By hardware A is cleared alone, by one instruction; another CPU that still
+ * has the translation may use the page unseen for a while, and change nothing that it could not have
+ * changed before.
+ */
+static void forget_accessed(const struct mmu *mmu, uintptr_t va)
+{
+	struct pte_view v;
+
+	if (mmu->soft_ad) {
+		v = pte_view(read_pte(va));
+		v.accessed = false;
+		(void)swap_pte(va, pte_make(v, true));
+		shootdown(va, 1);
+	} else {
+		(void)__atomic_fetch_and(window(va), ~PTE_A, __ATOMIC_SEQ_CST);
+		cpu_forget_page(va);
+	}
+}
+
+static unsigned int hook_info(void *ctx, uintptr_t va, bool clear_accessed)
+{
+	struct pte_view v = pte_view(read_pte(va));
+
+	if (clear_accessed && v.accessed)
+		forget_accessed(ctx, va);
+	return (v.accessed ? (unsigned int)Z_INFO_ACCESSED : 0U) |
+	       (v.dirty ? (unsigned int)Z_INFO_DIRTY : 0U);
+}
+
+static void hook_hold(void *ctx, uintptr_t va, z_phys_t phys)
+{
+	struct pte_view v = pte_view(read_pte(va));
+
+	(void)ctx;
+	v = (struct pte_view){.kind = Z_ENTRY_HELD, .prot = v.prot, .address = phys.v};
+	(void)swap_pte(va, pte_make(v, false));
+}
+
+static size_t hook_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as)
+{
+	const struct mmu *mmu = ctx;
+
+	for (size_t i = 0; i < n; i++) {
+		struct pte_view v = pte_view(read_pte(ops[i].va));
+
+		v = (struct pte_view){.kind = Z_ENTRY_IN,
+				      .prot = v.prot,
+				      .dirty = as == Z_ATTACH_DIRTY,
+				      .address = ops[i].phys.v};
+		(void)swap_pte(ops[i].va, pte_make(v, mmu->soft_ad));
+		ops[i].status = Z_OK;
+	}
+	return 0;
+}
+
+static size_t hook_detach(void *ctx, struct z_page_op *ops, size_t n)
+{
+	uintptr_t each[SMP_PAGES_MAX];
+
+	(void)ctx;
+	for (size_t i = 0; i < n; i++) {
+		struct pte_view v = pte_view(read_pte(ops[i].va));
+
+		v = (struct pte_view){
+			.kind = Z_ENTRY_HELD, .prot = v.prot, .address = ops[i].phys.v};
+		v = pte_view(swap_pte(ops[i].va, pte_make(v, false)));
+		ops[i].dirty = v.dirty;
+		ops[i].status = Z_OK;
+		if (i < SMP_PAGES_MAX)
+			each[i] = ops[i].va;
+	}
+	shootdown_all(each, n);
+	return 0;
+}
+
+/* Not present before and after. */
+static void hook_release(void *ctx, struct z_page_op *ops, size_t n)
+{
+	(void)ctx;
+	for (size_t i = 0; i < n; i++) {
+		struct pte_view v = pte_view(read_pte(ops[i].va));
+
+		v = (struct pte_view){
+			.kind = ops[i].untouched ? Z_ENTRY_UNTOUCHED : Z_ENTRY_OUT,
+			.prot = v.prot,
+			.address = ops[i].untouched ? 0 : ops[i].loc.v,
+		};
+		(void)swap_pte(ops[i].va, pte_make(v, false));
+	}
+}
+
+static void *hook_scratch(void *ctx, uintptr_t va, z_phys_t phys, enum z_scratch_use use)
+{
+	(void)ctx;
+	(void)va;
+	(void)use;
+	(void)swap_pte((uintptr_t)Z_SCRATCH_PAGE, pte_leaf(phys.v, KERNEL_DATA, USED));
+	return Z_SCRATCH_PAGE;
+}
+
+/* Gone when it is not in use: a stray pointer faults, and no CPU that the thread was on keeps it. */
+static void hook_scratch_done(void *ctx, uintptr_t va, z_phys_t phys, void *mapping,
+			      enum z_scratch_use use)
+{
+	(void)ctx;
+	(void)va;
+	(void)phys;
+	(void)use;
+	(void)swap_pte((uintptr_t)mapping, 0);
+	shootdown((uintptr_t)mapping, 1);
+}
+
+static void touch_softly(uintptr_t va, bool write)
+{
+	struct pte_view v = pte_view(read_pte(va));
+
+	v.accessed = true;
+	v.dirty = v.dirty || write;
+	(void)swap_pte(va, pte_make(v, true));
+}
+
+static void hook_touch(void *ctx, uintptr_t va, unsigned int access)
+{
+	const struct mmu *mmu = ctx;
+	bool write = (access & Z_ACCESS_WRITE) != 0;
+
+	if (mmu->soft_ad)
+		touch_softly(va, write);
+	else
+		(void)__atomic_fetch_or(window(va), PTE_A | (write ? PTE_D : 0), __ATOMIC_SEQ_CST);
+	cpu_forget_page(va);
+}
+
+static const struct z_arch_ops arch_ops = {
+	.name = "x86_64",
+	.scratch_slots = 1,
+	.map = hook_map,
+	.unmap = hook_unmap,
+	.protect = hook_protect,
+	.entry = hook_entry,
+	.info = hook_info,
+	.hold = hook_hold,
+	.attach = hook_attach,
+	.detach = hook_detach,
+	.release = hook_release,
+	.scratch = hook_scratch,
+	.scratch_done = hook_scratch_done,
+	.touch = hook_touch,
+};
+
+const struct z_arch_ops *z_port_arch(bool soft_ad, void **ctx_out)
+{
+	static struct z_arch_ops with_hardware_bits;
+
+	*ctx_out = soft_ad ? &by_faults : &by_hardware;
+	if (soft_ad)
+		return &arch_ops;
+	with_hardware_bits = arch_ops;
+	with_hardware_bits.caps = Z_ARCH_ACCESSED;
+	return &with_hardware_bits;
+}
+
+/* ---- start-up --------------------------------------------------------------------------------- */
+
+static pte_t *grow_to(uintptr_t va, unsigned int level)
+{
+	pte_t *e = walk(va, level, true);
+
+	if (e == NULL)
+		kernel_panic("the pool of page tables is too small", NULL);
+	return e;
+}
+
+static void map_same(uintptr_t begin, uintptr_t end, unsigned int prot, pte_t more)
+{
+	for (uintptr_t va = begin; va < end; va += Z_PAGE_SIZE)
+		*grow_to(va, 0) = pte_leaf(va, prot, more | PTE_G);
+}
+
+static void map_kernel(const char *begin, const char *end, unsigned int prot)
+{
+	map_same((uintptr_t)begin, (uintptr_t)end, prot, USED);
+}
+
+/* The first page of each is not mapped. */
+static void map_fault_stacks(void)
+{
+	for (unsigned int i = 0; i < Z_PORT_CPUS_MAX; i++) {
+		const char *begin = link_fault_stacks + i * 3UL * Z_PAGE_SIZE;
+
+		map_kernel(begin + Z_PAGE_SIZE, begin + 3 * Z_PAGE_SIZE, KERNEL_DATA);
+	}
+}
+
+static void map_devices(void)
+{
+	map_same(APIC_BASE, APIC_BASE + Z_PAGE_SIZE, KERNEL_DATA, DEVICE);
+	map_same(IOAPIC_BASE, IOAPIC_BASE + Z_PAGE_SIZE, KERNEL_DATA, DEVICE);
+	map_same(BOARD_VIRTIO_BASE, BOARD_VIRTIO_BASE + BOARD_VIRTIO_BYTES, KERNEL_DATA, DEVICE);
+}
+
+void mmu_start(uintptr_t ram_end)
+{
+	map_kernel(link_text, link_text_end, KERNEL_CODE);
+	map_kernel(link_rodata, link_rodata_end, KERNEL_CONST);
+	map_kernel(link_data, link_data_end, KERNEL_DATA);
+	map_fault_stacks();
+	map_kernel(link_stack, link_stack_end, KERNEL_DATA);
+	map_kernel(link_end, (const char *)ram_end, KERNEL_DATA);
+	map_devices();
+	for (uintptr_t i = 0; i < WINDOW_TABLES; i++)
+		*grow_to(CONFIG_KERNEL_VM_BASE + i * LEAF_SPAN, 1) =
+			pte_table((uintptr_t)&window_entries[i * ENTRIES]);
+
+	CPU_WRITE(cr3, tables[0]);
+}
