@@ -2,36 +2,124 @@
 #
 # kernel.cmake - the bare-metal kernels, built with Debian's cross compilers beside the host's build.
 #
-#   zp_kernel(ARCH COMPILER FLAGS...)   <build>/kernel/ARCH/zpager-kernel.elf, target kernel_ARCH
+#   zp_kernel(ARCH COMPILER FLAGS...)   <build>/kernel/ARCH/VARIANT.elf and .image, target kernel_ARCH
 #
-# The portable part, arch/ARCH, kernel/ and, as the application, tests/qemu with the suite of all ports
-# (tests/support/arch_conform*.c). No header but the compiler's own and ours. The configuration is
-# configs/kernel_ARCH_defconfig. Without the compiler there is no target, and the tests say "skipped".
+# The portable part, arch/ARCH and arch/common, kernel/ and an application, in several variants:
+#
+#   tests    tests/qemu with the suite of all ports (tests/support/arch_conform*.c)
+#   noirq    the same, CONFIG_DEMAND_PAGING_ALLOW_IRQ off
+#   custom   the same, bound to the algorithm and the store of tests/qemu/custom
+#   demo     kernel/demo: a program of user mode that is bigger than the RAM for paging
+#   bench    tests, with many page frames
+#
+# No header but the compiler's own and ours. The configuration is configs/kernel_ARCH_defconfig, and
+# after it configs/kernel_variant_VARIANT. What belongs to the on-demand section is not in the .elf but
+# in the .image, which is the beginning of the disk. Without the compiler there is no target, and the
+# tests say "skipped".
 
 set(ZP_KERNEL_FLAGS
 	-O2 -g -ffreestanding -nostdinc -fno-stack-protector -fno-common -fno-strict-aliasing
 	-fno-pic -fno-tree-loop-distribute-patterns -ffunction-sections
 	-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror)
 
-function(zp_kernel_sources out arch)
+function(zp_kernel_sources out arch variant)
 	set(sources)
-	foreach(folder core eviction kernel arch/${arch} arch/common tests/qemu tests/qemu/hosted)
+	set(folders core eviction kernel arch/${arch} arch/common)
+	if(variant STREQUAL demo)
+		list(APPEND folders kernel/demo)
+	else()
+		list(APPEND folders tests/qemu tests/qemu/hosted)
+		zp_glob(conform ${PROJECT_SOURCE_DIR}/tests/support)
+		list(FILTER conform INCLUDE REGEX "/arch_conform[a-z_]*\\.c$")
+		list(APPEND sources ${conform})
+	endif()
+	if(variant STREQUAL custom)
+		list(APPEND folders tests/qemu/custom)
+	endif()
+	foreach(folder ${folders})
 		zp_glob(some ${PROJECT_SOURCE_DIR}/${folder})
 		list(APPEND sources ${some})
 	endforeach()
 	file(GLOB assembly CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/arch/${arch}/*.S)
-	zp_glob(conform ${PROJECT_SOURCE_DIR}/tests/support)
-	list(FILTER conform INCLUDE REGEX "/arch_conform[a-z_]*\\.c$")
-	list(APPEND sources ${assembly} ${conform})
+	list(APPEND sources ${assembly})
 	file(STRINGS ${PROJECT_SOURCE_DIR}/store/freestanding.list stores REGEX "^[a-z]")
 	foreach(store ${stores})
-		if(EXISTS ${PROJECT_SOURCE_DIR}/store/${store})
-			list(APPEND sources ${PROJECT_SOURCE_DIR}/store/${store})
-		endif()
+		list(APPEND sources ${PROJECT_SOURCE_DIR}/store/${store})
 	endforeach()
-	# They are bound to somebody else's algorithm and store, which this kernel has not.
-	list(FILTER sources EXCLUDE REGEX "/(core/mmu_custom|store/custom)\\.c$")
+	if(NOT variant STREQUAL custom)
+		# It is bound to somebody else's algorithm and store, which the others have not.
+		list(FILTER sources EXCLUDE REGEX "/core/mmu_custom\\.c$")
+	endif()
 	set(${out} ${sources} PARENT_SCOPE)
+endfunction()
+
+# The configuration of a variant, in ${to}/zpager/autoconf.h.
+function(zp_kernel_config to arch variant)
+	set(kconfig ${PROJECT_SOURCE_DIR}/Kconfig)
+	set(defconfig ${PROJECT_SOURCE_DIR}/configs/kernel_${arch}_defconfig)
+	set(more ${PROJECT_SOURCE_DIR}/configs/kernel_variant_${variant})
+	set(script ${PROJECT_SOURCE_DIR}/scripts/genconfig.py)
+	file(READ ${defconfig} text)
+	if(EXISTS ${more})
+		file(READ ${more} addition)
+		string(APPEND text "${addition}")
+	endif()
+	file(CONFIGURE OUTPUT ${to}/defconfig CONTENT "${text}" @ONLY)
+	set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${defconfig})
+	add_custom_command(OUTPUT ${to}/zpager/autoconf.h
+		COMMAND ${ZP_PYTHON} ${script} ${kconfig} ${to}/defconfig ${to}
+		COMMAND ${CMAKE_COMMAND} -E touch ${to}/zpager/autoconf.h
+		DEPENDS ${kconfig} ${to}/defconfig ${script} VERBATIM)
+endfunction()
+
+function(zp_kernel_object object source cc flags plain)
+	file(RELATIVE_PATH path ${PROJECT_SOURCE_DIR} ${source})
+	if(path MATCHES "\\.S$")
+		add_custom_command(OUTPUT ${object}
+			COMMAND ${cc} ${plain} -x assembler-with-cpp -g -c ${source} -o ${object}
+			DEPENDS ${source} VERBATIM)
+		return()
+	endif()
+	set(more -std=c11)
+	if(path MATCHES "^(kernel|arch|tests)/")
+		set(more -std=gnu11)
+	endif()
+	if(path MATCHES "^tests/")
+		list(APPEND more -isystem ${PROJECT_SOURCE_DIR}/tests/qemu/hosted)
+	endif()
+	add_custom_command(OUTPUT ${object}
+		COMMAND ${cc} ${flags} ${more} -MD -MF ${object}.d -c ${source} -o ${object}
+		DEPENDS ${source} ${to}/zpager/autoconf.h DEPFILE ${object}.d VERBATIM)
+endfunction()
+
+function(zp_kernel_variant arch cc variant)
+	set(to ${PROJECT_BINARY_DIR}/kernel/${arch}/${variant})
+	execute_process(COMMAND ${cc} -print-file-name=include
+		OUTPUT_VARIABLE headers OUTPUT_STRIP_TRAILING_WHITESPACE)
+	zp_kernel_config(${to} ${arch} ${variant})
+	set(flags ${ZP_KERNEL_FLAGS} ${ARGN} -isystem ${headers}
+		-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=
+		-I ${PROJECT_SOURCE_DIR}/include -include ${to}/zpager/autoconf.h)
+	zp_kernel_sources(sources ${arch} ${variant})
+	set(objects)
+	foreach(source ${sources})
+		file(RELATIVE_PATH path ${PROJECT_SOURCE_DIR} ${source})
+		string(REPLACE "/" "-" name ${path})
+		zp_kernel_object(${to}/${name}.o ${source} ${cc} "${flags}" "${ARGN}")
+		list(APPEND objects ${to}/${name}.o)
+	endforeach()
+
+	set(script ${PROJECT_SOURCE_DIR}/arch/${arch}/link.ld)
+	set(drop ${PROJECT_SOURCE_DIR}/scripts/drop_segment.py)
+	string(REGEX REPLACE "gcc$" "objcopy" objcopy ${cc})
+	set(elf ${PROJECT_BINARY_DIR}/kernel/${arch}/${variant})
+	add_custom_command(OUTPUT ${elf}.elf ${elf}.image
+		COMMAND ${cc} ${ARGN} -nostdlib -static -no-pie -Wl,-T,${script} -Wl,--build-id=none
+			-Wl,--gc-sections -Wl,--no-warn-rwx-segments -o ${elf}.whole ${objects}
+		COMMAND ${objcopy} -O binary -j .ondemand ${elf}.whole ${elf}.image
+		COMMAND ${ZP_PYTHON} ${drop} ${elf}.whole ${elf}.elf .ondemand
+		DEPENDS ${objects} ${script} ${drop} VERBATIM COMMAND_EXPAND_LISTS)
+	set(ZP_ELF ${elf}.elf PARENT_SCOPE)
 endfunction()
 
 function(zp_kernel arch compiler)
@@ -41,54 +129,11 @@ function(zp_kernel arch compiler)
 		message(STATUS "kernel for ${arch}: ${compiler} is missing; run `make setup`")
 		return()
 	endif()
-	set(cc ${ZP_CC_${arch}})
-	set(to ${PROJECT_BINARY_DIR}/kernel/${arch})
-	set(kconfig ${PROJECT_SOURCE_DIR}/Kconfig)
-	set(defconfig ${PROJECT_SOURCE_DIR}/configs/kernel_${arch}_defconfig)
-	set(script ${PROJECT_SOURCE_DIR}/scripts/genconfig.py)
-	set(autoconf ${to}/zpager/autoconf.h)
-	execute_process(COMMAND ${cc} -print-file-name=include
-		OUTPUT_VARIABLE headers OUTPUT_STRIP_TRAILING_WHITESPACE)
-	add_custom_command(OUTPUT ${autoconf}
-		COMMAND ${ZP_PYTHON} ${script} ${kconfig} ${defconfig} ${to}
-		COMMAND ${CMAKE_COMMAND} -E touch ${autoconf}
-		DEPENDS ${kconfig} ${defconfig} ${script} VERBATIM)
-	set(flags ${ZP_KERNEL_FLAGS} ${ARGN} -isystem ${headers}
-		-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=
-		-I ${PROJECT_SOURCE_DIR}/include -include ${autoconf})
-
-	zp_kernel_sources(sources ${arch})
-	set(objects)
-	foreach(source ${sources})
-		file(RELATIVE_PATH path ${PROJECT_SOURCE_DIR} ${source})
-		string(REPLACE "/" "-" name ${path})
-		set(object ${to}/${name}.o)
-		set(more -std=c11)
-		if(path MATCHES "^(kernel|arch|tests)/")
-			set(more -std=gnu11)
-		endif()
-		if(path MATCHES "^tests/")
-			list(APPEND more -isystem ${PROJECT_SOURCE_DIR}/tests/qemu/hosted)
-		endif()
-		if(path MATCHES "\\.S$")
-			list(APPEND more -x assembler-with-cpp)
-			set(plain ${ARGN})
-			add_custom_command(OUTPUT ${object}
-				COMMAND ${cc} ${plain} -g -c ${source} -o ${object}
-				DEPENDS ${source} VERBATIM)
-		else()
-			add_custom_command(OUTPUT ${object}
-				COMMAND ${cc} ${flags} ${more} -MD -MF ${object}.d -c ${source} -o ${object}
-				DEPENDS ${source} ${autoconf} DEPFILE ${object}.d VERBATIM)
-		endif()
-		list(APPEND objects ${object})
+	set(elfs)
+	foreach(variant tests noirq custom demo bench)
+		zp_kernel_variant(${arch} ${ZP_CC_${arch}} ${variant} ${ARGN})
+		add_custom_target(kernel_${arch}_${variant} DEPENDS ${ZP_ELF})
+		list(APPEND elfs ${ZP_ELF})
 	endforeach()
-
-	set(script ${PROJECT_SOURCE_DIR}/arch/${arch}/link.ld)
-	set(elf ${to}/zpager-kernel.elf)
-	add_custom_command(OUTPUT ${elf}
-		COMMAND ${cc} ${ARGN} -nostdlib -static -no-pie -Wl,-T,${script} -Wl,--build-id=none
-			-Wl,--gc-sections -Wl,--no-warn-rwx-segments -o ${elf} ${objects}
-		DEPENDS ${objects} ${script} VERBATIM COMMAND_EXPAND_LISTS)
-	add_custom_target(kernel_${arch} ALL DEPENDS ${elf})
+	add_custom_target(kernel_${arch} ALL DEPENDS ${elfs})
 endfunction()

@@ -68,3 +68,12 @@ int memcmp(const void *a, const void *b, size_t bytes)
 	}
 	return 0;
 }
+
+size_t strlen(const char *text)
+{
+	size_t n = 0;
+
+	while (text[n] != 0)
+		n++;
+	return n;
+}

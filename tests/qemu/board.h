@@ -13,9 +13,16 @@
 
 /* ---- the world ------------------------------------------------------------------------------------ */
 
+enum world_store {
+	WORLD_RAM,
+	WORLD_BLOCK,  /* on the disk, behind the image */
+	WORLD_CUSTOM, /* somebody else's, on the specified functions; not watched */
+};
+
 struct world_config {
 	const char *name;
-	const char *eviction;
+	const char *eviction; /* NULL: somebody else's, on the specified functions */
+	enum world_store store;
 	bool irq;     /* CONFIG_DEMAND_PAGING_ALLOW_IRQ */
 	bool soft_ad; /* accessed and dirty by faults */
 	bool spec;    /* the trap handler calls z_page_fault */
@@ -38,11 +45,16 @@ struct watch {
 	uint64_t spin_ns;              /* how long page_in and page_out take, at least */
 	int fail_in;                   /* page_in number so many fails with Z_ERR_IO; 0: none */
 	int fail_out;
+	const volatile uint64_t *counter; /* somebody else counts there; NULL: nobody */
+	uint64_t counted;                 /* how far it came while one was under way */
 	unsigned int full; /* location_get fails while it is not 0 */
 };
 
 extern struct watch watch;
 extern const struct world_config *world;
+
+/* world_disk_is_bad - the tear-down does not ask the store for its copies. */
+extern bool world_disk_is_bad;
 
 /* world_setup, world_teardown - around each test; the tear-down checks that nothing is left. */
 int world_setup(void **state);
@@ -68,6 +80,9 @@ unsigned int world_probe(uintptr_t va, unsigned int access);
 uint64_t world_word(uintptr_t va);
 void world_set_word(uintptr_t va, uint64_t value);
 
+/* world_is_watched - does the world's store fill `watch`, and fail when told to? */
+bool world_is_watched(void);
+
 /* ---- the groups: each prints its result lines ------------------------------------------------------- */
 
 void test_conform(void);
@@ -75,6 +90,12 @@ void test_fault(void);
 void test_matrix(void);
 void test_irq(void);
 void test_memory(void);
+void test_k_mem(void);
+void test_threads(void);
+void test_races(void);
+void test_ondemand(void);
+void test_disk(const char *fault);
+void test_day(void);
 void test_cost(void);
 
 #endif /* QEMU_BOARD_H */

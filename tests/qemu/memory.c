@@ -71,8 +71,10 @@ static void contents_of_four_times_the_frames(void **state)
 	s = world_stats();
 	assert_int_equal(s.pagefaults, s.pages_zeroed + s.pages_read);
 	assert_int_equal(s.pages_zeroed, MANY);
-	assert_int_equal(s.pages_read, watch.page_in);
-	assert_int_equal(s.pages_written, watch.page_out);
+	if (world_is_watched()) {
+		assert_int_equal(s.pages_read, watch.page_in);
+		assert_int_equal(s.pages_written, watch.page_out);
+	}
 	assert_int_equal(s.pages_written + s.pages_dropped, s.pagefaults - Z_NUM_PAGE_FRAMES);
 	assert_int_equal(s.frames_resident, Z_NUM_PAGE_FRAMES);
 }

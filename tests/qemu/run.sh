@@ -1,55 +1,62 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# run.sh ARCH - boot the test kernel of an architecture in QEMU and read its result lines.
+# run.sh ARCH VARIANT CPUS 'COMMAND LINE' [BLKDEBUG] - boot a test kernel in QEMU and read its result lines.
+#
+#   ARCH       x86_64, arm64, riscv64         VARIANT  tests, noirq, custom, bench (cmake/kernel.cmake)
+#   CPUS       1 to 4; with one, time is counted in instructions (-icount), so that a run is the same on a
+#              slow host, and when repeated; with several it is the host's
+#   BLKDEBUG   a file of tests/qemu/blkdebug: which requests of the disk fail
 #
 # Right is: no FAIL, no PANIC, a SUMMARY that agrees with the lines counted here, and the exit status
-# 0 that the kernel gave to the test device. Time is counted in instructions (-icount), so that a run is
-# the same on a slow host, and when repeated. QEMU_CPU names another CPU than the board's usual one.
+# 0 that the kernel gave to the machine. QEMU_CPU names another CPU than the board's usual one.
 #
-# Environment: ZPAGER_BUILD, the build's directory. Exit: 0 right, 1 wrong, 77 something that is needed
-# is not installed (scripts/setup.sh installs it).
+# Environment: ZPAGER_BUILD, the build's directory; ZPAGER_LIMIT, seconds. Exit: 0 right, 1 wrong, 77
+# something that is needed is not installed (scripts/setup.sh installs it).
 set -euo pipefail
 
 arch=${1:?architecture}
-kernel=${ZPAGER_BUILD:?directory of the build}/kernel/$arch/zpager-kernel.elf
-limit=110
+variant=${2:?variant}
+cpus=${3:?number of CPUs}
+words=${4:?command line}
+blkdebug=${5:-}
+kernel=${ZPAGER_BUILD:?directory of the build}/kernel/$arch/$variant
+limit=${ZPAGER_LIMIT:-170}
+source "$(dirname "$0")/boards.sh"
 
-case $arch in
-riscv64) machine=(qemu-system-riscv64 -M virt -m 8M -bios default ${QEMU_CPU:+-cpu "$QEMU_CPU"}) ;;
-arm64) machine=(qemu-system-aarch64 -M virt,gic-version=2 -cpu "${QEMU_CPU:-cortex-a53}" -m 8M -semihosting) ;;
-*) echo "run.sh: no board for $arch" >&2; exit 1 ;;
-esac
-
-if ! command -v "${machine[0]}" >/dev/null; then
-	echo "run.sh: ${machine[0]} is not installed, skipped; run make setup"
-	exit 77
-fi
-if [ ! -e "$kernel" ]; then
-	echo "run.sh: $kernel was not built: no cross compiler; skipped; run make setup"
+board_find "$arch" || exit $?
+if [ ! -e "$kernel.elf" ]; then
+	echo "run.sh: $kernel.elf was not built: no cross compiler; skipped; run make setup"
 	exit 77
 fi
 
-output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cp "$kernel.image" "$work/disk"
+truncate -s 16M "$work/disk"
+time=()
+[ "$cpus" -gt 1 ] || time=(-icount shift=0,sleep=off)
+memory=8M
+[ "$variant" != bench ] || memory=320M
+
 status=0
-timeout -k 5 "$limit" "${machine[@]}" -icount shift=0,sleep=off -nographic -no-reboot -kernel "$kernel" \
-	</dev/null 2>&1 | tr -d '\r' >"$output" || status=$?
-cat "$output"
+timeout -k 5 "$limit" "${board[@]}" -smp "$cpus" -m "$memory" "${time[@]}" -kernel "$kernel.elf" \
+	-append "$words" $(board_disk "$work/disk" "$blkdebug") \
+	</dev/null 2>&1 | tr -d '\r' >"$work/output" || status=$?
+cat "$work/output"
 
-passed=$(grep -c '^PASS ' "$output" || true)
-failed=$(grep -c '^FAIL ' "$output" || true)
-skipped=$(grep -c '^SKIP ' "$output" || true)
-if [ "$status" -eq 124 ]; then
-	echo "run.sh: still running after $limit s" >&2
-	exit 1
-fi
-if [ "$status" -ne 0 ] || [ "$failed" -ne 0 ] || grep -q '^PANIC' "$output"; then
+[ "$status" -eq 124 ] && { echo "run.sh: still running after $limit s" >&2; exit 1; }
+status=$(board_status "$status")
+passed=$(grep -c '^PASS ' "$work/output" || true)
+failed=$(grep -c '^FAIL ' "$work/output" || true)
+skipped=$(grep -c '^SKIP ' "$work/output" || true)
+if [ "$status" -ne 0 ] || [ "$failed" -ne 0 ] || grep -q '^PANIC' "$work/output"; then
 	echo "run.sh: $arch: $failed failed, exit status $status" >&2
 	exit 1
 fi
-if [ "$passed" -eq 0 ] || ! grep -qx "SUMMARY $passed passed, 0 failed, $skipped skipped" "$output"; then
+if [ "$passed" -eq 0 ] ||
+	! grep -qx "SUMMARY $passed passed, 0 failed, $skipped skipped" "$work/output"; then
 	echo "run.sh: $arch: the summary does not agree with $passed lines of PASS" >&2
 	exit 1
 fi
-echo "run.sh: $arch: $passed passed, $skipped skipped"
+echo "run.sh: $arch $variant, $cpus CPUs, $words: $passed passed, $skipped skipped"

@@ -2,9 +2,10 @@
 /*
  * world.c - the world of a test: see board.h.
  *
- * The store is the RAM store behind a table of operations that looks, counts, takes its time and fails
- * when told to, and hands everything on. Locations are changed on the way so that the one it gives
- * first is 0: it keeps its slot 0 back for faults.
+ * The store is the RAM store, or the one on the disk, behind a table of operations that looks, counts,
+ * takes its time and fails when told to, and hands everything on. Locations of the RAM store are
+ * changed on the way so that the one it gives first is 0: it keeps its slot 0 back for faults. On the
+ * disk location 0 is the first page of the image.
  */
 #include "board.h"
 
@@ -13,6 +14,9 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "../../kernel/disk.h"
+#include "../../kernel/ondemand.h"
+
 struct watched_store {
 	struct z_store store;
 	struct z_store *inner;
@@ -20,6 +24,7 @@ struct watched_store {
 
 struct watch watch;
 const struct world_config *world;
+bool world_disk_is_bad;
 
 static struct watched_store store;
 static size_t pages_before;
@@ -34,6 +39,8 @@ static struct z_store *inner_of(struct z_store *s)
 /* Exchanges the locations of slots 0 and 1; all others stay as they are. Its own inverse. */
 static z_loc_t changed(z_loc_t loc)
 {
+	if (world->store != WORLD_RAM)
+		return loc;
 	return loc.v <= Z_PAGE_SIZE ? z_loc(Z_PAGE_SIZE - loc.v) : loc;
 }
 
@@ -70,6 +77,7 @@ static void transfer_begins(void)
 {
 	uint64_t ticks = kernel_ticks();
 	uint64_t until = z_port_now() + watch.spin_ns;
+	uint64_t counter = watch.counter != NULL ? *watch.counter : 0;
 
 	watch.overlaps += watch.under_way++ != 0;
 	watch.irqs_on += z_port_irqs_on();
@@ -77,6 +85,7 @@ static void transfer_begins(void)
 	while (z_port_now() < until)
 		continue;
 	watch.ticks += (unsigned int)(kernel_ticks() - ticks);
+	watch.counted += watch.counter != NULL ? *watch.counter - counter : 0;
 }
 
 static int page_out(struct z_store *s, z_loc_t loc, const void *page)
@@ -138,41 +147,69 @@ static const struct z_store_ops watched_ops = {
 
 /* ---- the world ------------------------------------------------------------------------------------ */
 
-int world_setup(void **state)
+static int open_store(void)
 {
 	const struct z_store_env env = kernel_store_env();
+	const struct z_block_options options = {
+		.image_pages = ondemand_pages(), .keep_copies = true, .checksums = true};
+	int err;
+
+	if (world->store == WORLD_RAM)
+		err = z_ram_store_open(&env, STORE_PAGES, true, &store.inner);
+	else
+		err = z_block_store_open(&env, disk_device(), &options, &store.inner);
+	if (err == Z_OK)
+		store.store = (struct z_store){.ops = &watched_ops,
+					       .caps = store.inner->caps,
+					       .env = store.inner->env};
+	return err;
+}
+
+bool world_is_watched(void)
+{
+	return world->store != WORLD_CUSTOM;
+}
+
+int world_setup(void **state)
+{
 	struct kernel_pager_options options = {
 		.eviction = world->eviction,
-		.store = &store.store,
+		.store = world_is_watched() ? &store.store : NULL,
 		.unlock_for_io = world->irq,
 		.soft_ad = world->soft_ad,
 		.as_specified = world->spec,
+		.metered = world->store == WORLD_BLOCK,
 	};
 
 	(void)state;
 	pages_before = kernel_pages_left();
 	watch = (struct watch){0};
-	if (z_ram_store_open(&env, STORE_PAGES, true, &store.inner) != Z_OK)
+	if (world_is_watched() && open_store() != Z_OK)
 		return 1;
-	store.store = (struct z_store){
-		.ops = &watched_ops, .caps = store.inner->caps, .env = store.inner->env};
 	return kernel_pager_start(&options);
+}
+
+static int close_world(void)
+{
+	const char *what = "";
+	int broken = z_pager_check(z_kernel_pager(),
+				   world_disk_is_bad ? Z_CHECK_PAGES : Z_CHECK_CONTENTS, &what);
+	int err = kernel_pager_stop();
+
+	if (broken != 0 || err != Z_OK)
+		print_error("invariant %d (%s), stop %d\n", broken, what, err);
+	return broken != 0 || err != Z_OK;
 }
 
 int world_teardown(void **state)
 {
-	const char *what = "";
-	int broken = z_pager_check(z_kernel_pager(), Z_CHECK_CONTENTS, &what);
-	int err = kernel_pager_stop();
-
 	(void)state;
 	kernel_set_fault_handler(NULL);
 	kernel_set_tick_hook(NULL);
-	if (broken != 0 || err != Z_OK) {
-		print_error("invariant %d (%s), stop %d\n", broken, what, err);
+	if (close_world() != 0)
 		return 1;
-	}
-	store.store.ops->close(&store.store);
+	if (world_is_watched())
+		store.store.ops->close(&store.store);
 	if (watch.overlaps != 0 || watch.unlocked != 0 || watch.unaligned != 0) {
 		print_error("store: %u overlaps, %u calls with interrupts on, address %lx\n",
 			    watch.overlaps, watch.unlocked, (unsigned long)watch.unaligned);
