@@ -33,8 +33,10 @@ static void set_offline(struct z_pager *p, uint32_t bank, bool offline)
 	p->banks_with_free &= ~(UINT64_C(1) << bank);
 	if (offline) {
 		p->free_count -= b->free;
+		p->offline_free += b->free;
 	} else {
 		p->free_count += b->free;
+		p->offline_free -= b->free;
 		if (b->free > 0)
 			p->banks_with_free |= UINT64_C(1) << bank;
 	}

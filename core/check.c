@@ -13,7 +13,7 @@
 #define Z_INVARIANTS(X)                                                                            \
 	X(1, "free, retired, resident and busy frames add up to RAM")                              \
 	X(2, "a bank's bit is set iff it is on-line and has a free frame")                         \
-	X(3, "free frames of the on-line banks add up to the free count")                          \
+	X(3, "free frames of the banks add up to the free counts, on-line and off-line")           \
 	X(4, "as many frames are retired as wanted, or none is free")                              \
 	X(10, "flags of a frame are one of the states")                                            \
 	X(11, "an available frame has no flag, pin or store field")                                \
@@ -50,20 +50,11 @@ static const char *invariant_text(int number)
 
 /* ---- level 0 ----------------------------------------------------------------------------- */
 
-static uint32_t offline_free(const struct z_pager *p)
-{
-	uint32_t n = 0;
-
-	for (uint32_t b = 0; b < p->nbanks; b++)
-		n += p->banks[b].offline ? p->banks[b].free : 0;
-	return n;
-}
-
 static int check_counters(struct z_pager *p)
 {
-	uint32_t online_free = 0;
+	uint32_t free[2] = {0, 0}; /* of banks on-line, off-line */
 
-	if (p->free_count + offline_free(p) + p->retired_count + p->resident_count +
+	if (p->free_count + p->offline_free + p->retired_count + p->resident_count +
 		    p->busy_count !=
 	    p->nram)
 		return 1;
@@ -72,9 +63,9 @@ static int check_counters(struct z_pager *p)
 
 		if (usable != ((p->banks_with_free >> b & 1) != 0))
 			return 2;
-		online_free += p->banks[b].offline ? 0 : p->banks[b].free;
+		free[p->banks[b].offline] += p->banks[b].free;
 	}
-	if (online_free != p->free_count)
+	if (free[0] != p->free_count || free[1] != p->offline_free)
 		return 3;
 	if (p->retired_count > z__free_list_wanted_retired(p) ||
 	    (p->retired_count < z__free_list_wanted_retired(p) && p->free_count > 0))

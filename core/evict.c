@@ -24,9 +24,10 @@
 #define Z_EVICT_TRIES 4
 
 struct batch {
-	struct z_page_op ops[Z_BATCH_MAX];
-	bool write[Z_BATCH_MAX]; /* until detach: there is no clean copy */
 	uint32_t n;
+	uint32_t writes;         /* from detach on: pages that have to be written */
+	bool write[Z_BATCH_MAX]; /* until detach: there is no clean copy */
+	struct z_page_op ops[Z_BATCH_MAX];
 };
 
 static struct z_page_frame *frame_of(struct z_pager *p, const struct z_page_op *op)
@@ -66,21 +67,16 @@ void z__drop_copy_locked(struct z_pager *p, struct z_page_frame *pf)
 
 static int take(struct z_pager *p, struct batch *b, struct z_page_frame *pf, enum z_store_want want)
 {
-	uintptr_t va = (uintptr_t)pf->addr;
 	struct z_page_op *op = &b->ops[b->n];
 	int err;
 
-	*op = (struct z_page_op){.va = va, .phys = z__frame_phys(p, pf)};
+	*op = (struct z_page_op){.va = (uintptr_t)pf->addr, .phys = z__frame_phys(p, pf)};
 	err = p->cfg.store->ops->location_get(p->cfg.store, pf, want, &op->loc);
 	if (err != Z_OK)
 		return err;
 
-	if ((p->cfg.arch->info(p->cfg.arch_ctx, va, false) & Z_INFO_DIRTY) != 0)
-		p->stats.eviction_dirty++;
-	else
-		p->stats.eviction_clean++;
 	z__candidate_remove_locked(p, pf, Z_REMOVE_EVICT);
-	z__frame_move(p, pf, Z_FRAME_LEAVING);
+	z__frame_change(p, pf, Z_FRAME_RESIDENT, Z_FRAME_LEAVING);
 	/* From here on the copy is no cached one: nobody's next location_get may steal it. */
 	b->write[b->n] = !z_page_frame_is_backed(pf);
 	z_page_frame_backed_clear(pf);
@@ -101,7 +97,7 @@ static void undo(struct z_pager *p, struct z_page_op *op, bool detached, int err
 		Z_ASSERT(failed == 0);
 		(void)failed;
 	}
-	z__frame_move(p, pf, Z_FRAME_RESIDENT);
+	z__frame_change(p, pf, Z_FRAME_LEAVING, Z_FRAME_RESIDENT);
 	z__candidate_add_locked(p, pf, Z_ADD_FAILED);
 	p->stats.failed_evictions++;
 	z__event_locked(p, Z_EVENT_EVICT_UNDONE, op->va, err);
@@ -130,22 +126,50 @@ static int undo_failed(struct z_pager *p, struct batch *b, bool detached)
 
 /* ---- detach ------------------------------------------------------------------------------ */
 
+/* What a victim is now is what it was when it was chosen: that was under the same hold of the lock. */
+static void count_choice(struct z_pager *p, bool dirty)
+{
+	if (dirty)
+		p->stats.eviction_dirty++;
+	else
+		p->stats.eviction_clean++;
+}
+
+/* The victims that the port cannot take now: chosen all the same, and counted as that. */
+static int refused(struct z_pager *p, struct batch *b)
+{
+	const struct z_arch_ops *arch = p->cfg.arch;
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		if (b->ops[i].status != Z_OK)
+			count_choice(p, (arch->info(p->cfg.arch_ctx, b->ops[i].va, false) &
+					 Z_INFO_DIRTY) != 0);
+	}
+	return undo_failed(p, b, false);
+}
+
 static int detach(struct z_pager *p, struct batch *b)
 {
 	int err = Z_OK;
 
 	if (p->cfg.arch->detach(p->cfg.arch_ctx, b->ops, b->n) > 0)
-		err = undo_failed(p, b, false);
-	for (uint32_t i = 0; i < b->n; i++)
+		err = refused(p, b);
+	b->writes = 0;
+	for (uint32_t i = 0; i < b->n; i++) {
+		count_choice(p, b->ops[i].dirty);
 		b->write[i] = b->write[i] || b->ops[i].dirty;
+		b->writes += b->write[i];
+	}
 	return err;
 }
 
 /* ---- write ------------------------------------------------------------------------------- */
 
-static void write_singly(struct z_pager *p, struct batch *b)
+/* Both return the number of pages that failed. */
+static size_t write_singly(struct z_pager *p, struct batch *b)
 {
 	const struct z_arch_ops *arch = p->cfg.arch;
+	size_t failed = 0;
 
 	for (uint32_t i = 0; i < b->n; i++) {
 		struct z_page_op *op = &b->ops[i];
@@ -156,15 +180,18 @@ static void write_singly(struct z_pager *p, struct batch *b)
 		page = arch->scratch(p->cfg.arch_ctx, op->va, op->phys, Z_SCRATCH_SAVE);
 		op->status = p->cfg.store->ops->page_out(p->cfg.store, op->loc, page);
 		arch->scratch_done(p->cfg.arch_ctx, op->va, op->phys, page, Z_SCRATCH_SAVE);
+		failed += op->status != Z_OK;
 	}
+	return failed;
 }
 
-static void write_together(struct z_pager *p, struct batch *b)
+static size_t write_together(struct z_pager *p, struct batch *b)
 {
 	const struct z_arch_ops *arch = p->cfg.arch;
 	struct z_store_io ios[Z_BATCH_MAX];
 	uint32_t op_of[Z_BATCH_MAX];
 	uint32_t n = 0;
+	size_t failed;
 
 	for (uint32_t i = 0; i < b->n; i++) {
 		struct z_page_op *op = &b->ops[i];
@@ -177,7 +204,7 @@ static void write_together(struct z_pager *p, struct batch *b)
 			.page = arch->scratch(p->cfg.arch_ctx, op->va, op->phys, Z_SCRATCH_SAVE),
 		};
 	}
-	(void)p->cfg.store->ops->page_out_many(p->cfg.store, ios, n);
+	failed = p->cfg.store->ops->page_out_many(p->cfg.store, ios, n);
 	for (uint32_t i = 0; i < n; i++) {
 		struct z_page_op *op = &b->ops[op_of[i]];
 		void *page = (void *)(uintptr_t)ios[i].page;
@@ -185,58 +212,50 @@ static void write_together(struct z_pager *p, struct batch *b)
 		op->status = ios[i].status;
 		arch->scratch_done(p->cfg.arch_ctx, op->va, op->phys, page, Z_SCRATCH_SAVE);
 	}
+	return failed;
 }
 
-static uint32_t count_writes(const struct batch *b)
+/* Write those that have to be, undo those that could not be. Returns the first error. */
+static int write_out(struct z_pager *p, struct batch *b)
 {
-	uint32_t n = 0;
+	size_t failed;
 
-	for (uint32_t i = 0; i < b->n; i++)
-		n += b->write[i];
-	return n;
-}
-
-static void write_out(struct z_pager *p, struct batch *b)
-{
-	uint32_t writes = count_writes(b);
-
-	if (writes == 0)
-		return;
+	if (b->writes == 0)
+		return Z_OK;
 	z__io_begin_locked(p);
-	if (writes > 1 && (p->cfg.store->caps & Z_STORE_BATCH) != 0 &&
+	if (b->writes > 1 && (p->cfg.store->caps & Z_STORE_BATCH) != 0 &&
 	    (p->cfg.arch->caps & Z_ARCH_DIRECT_SAVE) != 0)
-		write_together(p, b);
+		failed = write_together(p, b);
 	else
-		write_singly(p, b);
+		failed = write_singly(p, b);
 	z__io_end(p);
+	p->stats.write_errors += failed;
+	return failed > 0 ? undo_failed(p, b, true) : Z_OK;
 }
 
 /* ---- settle ------------------------------------------------------------------------------ */
 
-static int settle(struct z_pager *p, struct batch *b)
+static void settle(struct z_pager *p, struct batch *b)
 {
-	int err;
-
-	for (uint32_t i = 0; i < b->n; i++)
-		p->stats.write_errors += b->ops[i].status != Z_OK;
-	err = undo_failed(p, b, true);
 	if (b->n == 0)
-		return err;
-
+		return;
 	p->cfg.arch->release(p->cfg.arch_ctx, b->ops, b->n);
 	for (uint32_t i = 0; i < b->n; i++) {
-		struct z_page_frame *pf = frame_of(p, &b->ops[i]);
-		bool written = b->write[i];
+		const struct z_page_op *op = &b->ops[i];
+		struct z_page_frame *pf = frame_of(p, op);
+		enum z_event_kind what = Z_EVENT_DROP;
 
-		p->stats.pages_written += written;
-		p->stats.pages_dropped += !written;
-		z__event_locked(p, written ? Z_EVENT_PAGE_OUT : Z_EVENT_DROP, b->ops[i].va,
-				z__frame_number(p, pf));
-		z__ghost_note_locked(p, b->ops[i].va);
-		z__frame_move(p, pf, Z_FRAME_CLAIMED);
+		if (b->write[i]) {
+			what = Z_EVENT_PAGE_OUT;
+			p->stats.pages_written++;
+		} else {
+			p->stats.pages_dropped++;
+		}
+		z__event_locked(p, what, op->va, z__frame_number(p, pf));
+		z__ghost_note_locked(p, op->va);
+		z__frame_change(p, pf, Z_FRAME_LEAVING, Z_FRAME_CLAIMED);
 		z__free_list_put_locked(p, pf);
 	}
-	return err;
 }
 
 static int run_batch(struct z_pager *p, struct batch *b, uint32_t *freed_out)
@@ -246,8 +265,8 @@ static int run_batch(struct z_pager *p, struct batch *b, uint32_t *freed_out)
 
 	p->stats.batches++;
 	detach_error = detach(p, b);
-	write_out(p, b);
-	write_error = settle(p, b);
+	write_error = write_out(p, b);
+	settle(p, b);
 	*freed_out = b->n;
 	return detach_error != Z_OK ? detach_error : write_error;
 }

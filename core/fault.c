@@ -19,52 +19,32 @@
  */
 #include "internal.h"
 
-enum finding {
-	FOUND_PRESENT,
-	FOUND_BUSY,
-	FOUND_LOAD,
-	FOUND_UNMAPPED,
-	FOUND_FORBIDDEN,
-};
-
-static enum finding classify(const struct z_entry *e, unsigned int access)
-{
-	if (e->kind == Z_ENTRY_UNMAPPED)
-		return FOUND_UNMAPPED;
-	if ((access & ~e->prot) != 0)
-		return FOUND_FORBIDDEN;
-	switch (e->kind) {
-	case Z_ENTRY_IN:
-		return FOUND_PRESENT;
-	case Z_ENTRY_HELD:
-		return FOUND_BUSY;
-	default:
-		return FOUND_LOAD;
-	}
-}
-
 /* ---- reserve ----------------------------------------------------------------------------- */
 
-int z__frame_obtain_locked(struct z_pager *p, struct z_page_frame **pf_out, bool *dropped_out)
+/* Make a frame free, or wait until somebody else has. */
+static int make_room(struct z_pager *p)
 {
-	*dropped_out = false;
-	for (;;) {
-		int err;
+	int err = z__evict_some_locked(p, z__batch_size(p), Z_WANT_FOR_FAULT);
 
+	if (err == Z_OK || p->busy_count == 0)
+		return err;
+	p->frame_waiters++;
+	z__wait_locked(p, &p->frame_waiters);
+	p->frame_waiters--;
+	return Z_OK;
+}
+
+/* A CLAIMED frame, evicting if none is free. */
+static int obtain(struct z_pager *p, struct z_page_frame **pf_out)
+{
+	int err = Z_OK;
+
+	*pf_out = z__free_list_take_locked(p);
+	while (*pf_out == NULL && err == Z_OK) {
+		err = make_room(p);
 		*pf_out = z__free_list_take_locked(p);
-		if (*pf_out != NULL)
-			return Z_OK;
-
-		*dropped_out = true;
-		err = z__evict_some_locked(p, z__batch_size(p), Z_WANT_FOR_FAULT);
-		if (err == Z_OK)
-			continue;
-		if (p->busy_count == 0)
-			return err;
-		p->frame_waiters++;
-		z__wait_locked(p, &p->frame_waiters);
-		p->frame_waiters--;
 	}
+	return *pf_out != NULL ? Z_OK : err;
 }
 
 /* ---- transfer ---------------------------------------------------------------------------- */
@@ -92,26 +72,16 @@ static void undo_load(struct z_pager *p, struct z_page_frame *pf, const struct z
 	op->loc = e->loc;
 	op->untouched = e->kind == Z_ENTRY_UNTOUCHED;
 	p->cfg.arch->release(p->cfg.arch_ctx, op, 1);
-	z__frame_move(p, pf, Z_FRAME_CLAIMED);
+	z__frame_change(p, pf, Z_FRAME_LOADING, Z_FRAME_CLAIMED);
 	z__event_locked(p, Z_EVENT_LOAD_UNDONE, op->va, err);
 }
 
-static void count_load(struct z_pager *p, struct z_page_frame *pf, const struct z_entry *e)
-{
-	bool read = e->kind == Z_ENTRY_OUT;
-
-	p->stats.pages_read += read;
-	p->stats.pages_zeroed += !read;
-	z__event_locked(p, read ? Z_EVENT_PAGE_IN : Z_EVENT_ZERO_FILL, (uintptr_t)pf->addr,
-			z__frame_number(p, pf));
-}
-
 /* A ghost of an untouched page is of an earlier page at its address. */
-static void tell_refault(struct z_pager *p, struct z_page_frame *pf, const struct z_entry *e)
+static void tell_refault(struct z_pager *p, struct z_page_frame *pf, bool read)
 {
 	uint32_t distance = z__ghost_take_locked(p, (uintptr_t)pf->addr);
 
-	if (distance == 0 || e->kind != Z_ENTRY_OUT)
+	if (distance == 0 || !read)
 		return;
 	p->stats.refaults++;
 	if (p->cfg.eviction->refault != NULL)
@@ -121,11 +91,19 @@ static void tell_refault(struct z_pager *p, struct z_page_frame *pf, const struc
 static void commit_load(struct z_pager *p, struct z_page_frame *pf, const struct z_entry *e,
 			enum z_add_reason reason)
 {
-	z__frame_move(p, pf, Z_FRAME_RESIDENT);
-	if (e->kind == Z_ENTRY_OUT)
+	bool read = e->kind == Z_ENTRY_OUT;
+	enum z_event_kind what = Z_EVENT_ZERO_FILL;
+
+	z__frame_change(p, pf, Z_FRAME_LOADING, Z_FRAME_RESIDENT);
+	if (read) {
 		p->cfg.store->ops->page_finalize(p->cfg.store, pf, e->loc);
-	count_load(p, pf, e);
-	tell_refault(p, pf, e);
+		p->stats.pages_read++;
+		what = Z_EVENT_PAGE_IN;
+	} else {
+		p->stats.pages_zeroed++;
+	}
+	z__event_locked(p, what, (uintptr_t)pf->addr, z__frame_number(p, pf));
+	tell_refault(p, pf, read);
 	z__candidate_add_locked(p, pf, reason);
 }
 
@@ -137,14 +115,15 @@ static int load(struct z_pager *p, const struct z_entry *e, const struct z_reque
 	void *page;
 	int err;
 
-	z__frame_move(p, pf, Z_FRAME_LOADING);
+	z__frame_change(p, pf, Z_FRAME_CLAIMED, Z_FRAME_LOADING);
 	pf->addr = (void *)r->va;
 	p->cfg.arch->hold(p->cfg.arch_ctx, r->va, op.phys);
 
 	err = transfer(p, e, r->va, op.phys, &page);
-	p->stats.read_errors += err != Z_OK;
-	if (err == Z_OK && p->cfg.arch->attach(p->cfg.arch_ctx, &op, 1,
-					       write ? Z_ATTACH_DIRTY : Z_ATTACH_CLEAN) > 0)
+	if (err != Z_OK)
+		p->stats.read_errors++;
+	else if (p->cfg.arch->attach(p->cfg.arch_ctx, &op, 1,
+				     write ? Z_ATTACH_DIRTY : Z_ATTACH_CLEAN) > 0)
 		err = op.status;
 
 	if (err == Z_OK)
@@ -171,32 +150,45 @@ static struct z_page_frame *present(struct z_pager *p, const struct z_entry *e,
 	return pf;
 }
 
+/* The page is not to be loaded. Z_ERR_AGAIN: it was being moved, look again. */
+static int answer(struct z_pager *p, const struct z_entry *e, const struct z_request *r,
+		  struct z_page_frame **pf_out)
+{
+	if (e->kind == Z_ENTRY_UNMAPPED)
+		return Z_ERR_FAULT;
+	if ((r->access & ~e->prot) != 0)
+		return Z_ERR_PERM;
+	if (e->kind == Z_ENTRY_HELD) {
+		z__frame_wait_locked(p, z__frame_of_phys(p, e->phys));
+		return Z_ERR_AGAIN;
+	}
+	*pf_out = present(p, e, r);
+	return Z_OK;
+}
+
+static bool has_to_be_loaded(const struct z_entry *e, const struct z_request *r)
+{
+	return (e->kind == Z_ENTRY_OUT || e->kind == Z_ENTRY_UNTOUCHED) &&
+	       (r->access & ~e->prot) == 0;
+}
+
 /* One look at the page. Z_ERR_AGAIN: the world has changed, look again. */
 static int attempt(struct z_pager *p, const struct z_request *r, struct z_page_frame **hand,
 		   struct z_page_frame **pf_out, bool *loaded)
 {
 	struct z_entry e = z__entry(p, r->va);
-	bool dropped;
 	int err;
 
-	switch (classify(&e, r->access)) {
-	case FOUND_PRESENT:
-		*pf_out = present(p, &e, r);
-		return Z_OK;
-	case FOUND_BUSY:
-		z__frame_wait_locked(p, z__frame_of_phys(p, e.phys));
-		return Z_ERR_AGAIN;
-	case FOUND_UNMAPPED:
-		return Z_ERR_FAULT;
-	case FOUND_FORBIDDEN:
-		return Z_ERR_PERM;
-	case FOUND_LOAD:
-		break;
-	}
+	if (!has_to_be_loaded(&e, r))
+		return answer(p, &e, r, pf_out);
 	if (*hand == NULL) {
-		err = z__frame_obtain_locked(p, hand, &dropped);
-		if (err != Z_OK || dropped)
-			return err != Z_OK ? err : Z_ERR_AGAIN;
+		uint32_t drops = p->drops;
+
+		err = obtain(p, hand);
+		if (err != Z_OK)
+			return err;
+		if (p->drops != drops)
+			return Z_ERR_AGAIN;
 	}
 	err = load(p, &e, r, *hand);
 	if (err != Z_OK)
@@ -271,9 +263,12 @@ static void account(struct z_pager *p, const struct context *c, int err, bool lo
 		s->soft_faults++;
 	} else {
 		s->pagefaults++;
-		s->pagefaults_in_isr += c->in_isr;
-		s->pagefaults_irq_locked += c->irq_locked && !c->in_isr;
-		s->pagefaults_irq_unlocked += !c->irq_locked && !c->in_isr;
+		if (c->in_isr)
+			s->pagefaults_in_isr++;
+		else if (c->irq_locked)
+			s->pagefaults_irq_locked++;
+		else
+			s->pagefaults_irq_unlocked++;
 	}
 	s->fault_ns += p->cfg.env->now(p->cfg.env_ctx) - c->start;
 }

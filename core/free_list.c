@@ -10,7 +10,8 @@
  * sum of what set_frames asked for and what the store has charged, less the free frames of off-line
  * banks, which are out of service anyway. Charging is lock-free, so the sum can change at any
  * moment; settling retires or returns frames whenever the lock is taken or a frame is put back. When
- * more is owed than is free, every frame that comes free pays first.
+ * more is owed than is free, every frame that comes free pays first. Commonly nothing is owed that
+ * is not paid, and settling is one comparison (internal.h).
  *
  * The link of both lists is the frame number plus one, kept in addr, so that 0 ends a list.
  * Locks: everything with the pager lock held.
@@ -27,21 +28,8 @@ static void link_set(struct z_page_frame *pf, uint32_t number)
 	pf->addr = (void *)(uintptr_t)(number + 1U);
 }
 
-static struct z_frame_bank *bank_of(struct z_pager *p, uint32_t number)
+static void publish_free_count(struct z_pager *p)
 {
-	return &p->banks[number / p->frames_per_bank];
-}
-
-static void count_free(struct z_pager *p, uint32_t bank, int change)
-{
-	p->banks[bank].free += (uint32_t)change;
-	if (p->banks[bank].offline)
-		return;
-	p->free_count += (uint32_t)change;
-	if (p->banks[bank].free > 0)
-		p->banks_with_free |= UINT64_C(1) << bank;
-	else
-		p->banks_with_free &= ~(UINT64_C(1) << bank);
 	if (p->cfg.free_count != NULL)
 		*p->cfg.free_count = p->free_count;
 }
@@ -49,25 +37,35 @@ static void count_free(struct z_pager *p, uint32_t bank, int change)
 static void push(struct z_pager *p, struct z_page_frame *pf)
 {
 	uint32_t number = z__frame_number(p, pf);
-	struct z_frame_bank *bank = bank_of(p, number);
+	uint32_t bank = number / p->frames_per_bank;
+	struct z_frame_bank *b = &p->banks[bank];
 
-	link_set(pf, bank->head);
-	bank->head = number;
-	count_free(p, number / p->frames_per_bank, 1);
+	link_set(pf, b->head);
+	b->head = number;
+	b->free++;
+	if (b->offline) {
+		p->offline_free++;
+		return;
+	}
+	p->banks_with_free |= UINT64_C(1) << bank;
+	p->free_count++;
+	publish_free_count(p);
 }
 
-/* By hand: the compiler's built-in is a call into its library on some targets. bits is not 0. */
+/*
+ * By hand: the compiler's built-in is a call into its library on some targets. bits is not 0. The
+ * lowest bit alone times this number has another pattern in the highest six bits for each bit.
+ */
 static uint32_t lowest_bit(uint64_t bits)
 {
-	uint32_t n = 0;
+	static const uint8_t bit_of[64] = {
+		0,  1,  2,  53, 3,  7,  54, 27, 4,  38, 41, 8,  34, 55, 48, 28,
+		62, 5,  39, 46, 44, 42, 22, 9,  24, 35, 59, 56, 49, 18, 29, 11,
+		63, 52, 6,  26, 37, 40, 33, 47, 61, 45, 43, 21, 23, 58, 17, 10,
+		51, 25, 36, 32, 60, 20, 57, 16, 50, 31, 19, 15, 30, 14, 13, 12,
+	};
 
-	for (uint32_t half = 32; half > 0; half /= 2) {
-		if ((bits & ((UINT64_C(1) << half) - 1)) == 0) {
-			bits >>= half;
-			n += half;
-		}
-	}
-	return n;
+	return bit_of[((bits & (~bits + 1)) * UINT64_C(0x022FDD63CC95386D)) >> 58];
 }
 
 /* The first free frame of the lowest on-line bank, off its list but still AVAILABLE. */
@@ -77,17 +75,22 @@ static struct z_page_frame *pop(struct z_pager *p)
 		return NULL;
 
 	uint32_t bank = lowest_bit(p->banks_with_free);
-	struct z_page_frame *pf = &p->cfg.frames[p->banks[bank].head];
+	struct z_frame_bank *b = &p->banks[bank];
+	struct z_page_frame *pf = &p->cfg.frames[b->head];
 
-	p->banks[bank].head = link_get(pf);
-	count_free(p, bank, -1);
+	b->head = link_get(pf);
+	b->free--;
+	if (b->free == 0)
+		p->banks_with_free &= p->banks_with_free - 1;
+	p->free_count--;
+	publish_free_count(p);
 	pf->addr = NULL;
 	return pf;
 }
 
 static void retire(struct z_pager *p, struct z_page_frame *pf)
 {
-	z__frame_move(p, pf, Z_FRAME_RETIRED);
+	z__frame_change(p, pf, Z_FRAME_AVAILABLE, Z_FRAME_RETIRED);
 	link_set(pf, p->retired_head);
 	p->retired_head = z__frame_number(p, pf);
 	p->retired_count++;
@@ -100,20 +103,11 @@ static void return_to_service(struct z_pager *p)
 	p->retired_head = link_get(pf);
 	p->retired_count--;
 	pf->addr = NULL;
-	z__frame_move(p, pf, Z_FRAME_AVAILABLE);
+	z__frame_change(p, pf, Z_FRAME_RETIRED, Z_FRAME_AVAILABLE);
 	push(p, pf);
 }
 
-uint32_t z__free_list_wanted_retired(const struct z_pager *p)
-{
-	uint32_t owed = p->retire_wanted + p->charged;
-	uint32_t counted = p->free_count + p->retired_count + p->resident_count + p->busy_count;
-	uint32_t offline_free = p->nram - counted;
-
-	return owed > offline_free ? owed - offline_free : 0;
-}
-
-void z__free_list_settle_locked(struct z_pager *p)
+void z__free_list_adjust_locked(struct z_pager *p)
 {
 	while (p->retired_count > z__free_list_wanted_retired(p))
 		return_to_service(p);
@@ -128,13 +122,13 @@ struct z_page_frame *z__free_list_take_locked(struct z_pager *p)
 	struct z_page_frame *pf = pop(p);
 
 	if (pf != NULL)
-		z__frame_move(p, pf, Z_FRAME_CLAIMED);
+		z__frame_change(p, pf, Z_FRAME_AVAILABLE, Z_FRAME_CLAIMED);
 	return pf;
 }
 
 void z__free_list_put_locked(struct z_pager *p, struct z_page_frame *pf)
 {
-	z__frame_move(p, pf, Z_FRAME_AVAILABLE);
+	z__frame_change(p, pf, Z_FRAME_CLAIMED, Z_FRAME_AVAILABLE);
 	push(p, pf);
 	z__free_list_settle_locked(p);
 }

@@ -62,6 +62,7 @@ struct z_pager {
 	uint32_t nram;                  /* [I] frames that are RAM */
 	uint64_t banks_with_free;       /* [P] bit b: bank b is on-line and has a free frame */
 	uint32_t free_count;            /* [P] available frames in on-line banks */
+	uint32_t offline_free;          /* [P] available frames in off-line banks */
 	uint32_t retired_head;          /* [P] list of retired frames */
 	uint32_t retired_count;         /* [P] */
 	_Atomic uint32_t retire_wanted; /* [A] by set_frames; the store's charge comes on top */
@@ -72,6 +73,7 @@ struct z_pager {
 	uint32_t frame_waiters;         /* [P] contexts that wait for any frame to come to rest */
 	bool reclaiming;                /* [P] somebody evicts ahead of need */
 
+	uint32_t drops;            /* [P] times that the lock was dropped, modulo 2^32 */
 	unsigned int io_in_flight; /* [P] */
 	unsigned int io_limit;     /* [I] */
 	unsigned int io_waiters;   /* [P] */
@@ -111,9 +113,94 @@ enum z_frame_state {
 	Z_FRAME_LEAVING,
 };
 
+#define Z_FRAME_STATE_FLAGS                                                                        \
+	(Z_PAGE_FRAME_RESERVED | Z_PAGE_FRAME_MAPPED | Z_PAGE_FRAME_BUSY | Z_PAGE_FRAME_LOADING)
+
 enum z_frame_state z__frame_state(const struct z_page_frame *pf);
-void z__frame_move(struct z_pager *p, struct z_page_frame *pf, enum z_frame_state to);
+/* Wake whoever waits for this frame, or for any. */
+void z__frame_wake_waiters(struct z_pager *p, struct z_page_frame *pf);
 void z__frame_wait_locked(struct z_pager *p, struct z_page_frame *pf); /* may drop */
+
+static inline unsigned int z__frame_flags_of(enum z_frame_state state)
+{
+	switch (state) {
+	case Z_FRAME_AVAILABLE:
+		return 0;
+	case Z_FRAME_CLAIMED:
+		return Z_PAGE_FRAME_BUSY;
+	case Z_FRAME_LOADING:
+		return Z_PAGE_FRAME_BUSY | Z_PAGE_FRAME_LOADING;
+	case Z_FRAME_RESIDENT:
+		return Z_PAGE_FRAME_MAPPED;
+	case Z_FRAME_LEAVING:
+		return Z_PAGE_FRAME_MAPPED | Z_PAGE_FRAME_BUSY;
+	default:
+		return Z_PAGE_FRAME_RESERVED;
+	}
+}
+
+/* The states, as bits, from which a frame may come to this one. */
+static inline unsigned int z__frame_legal_from(enum z_frame_state to)
+{
+	switch (to) {
+	case Z_FRAME_AVAILABLE:
+		return BIT(Z_FRAME_CLAIMED) | BIT(Z_FRAME_RETIRED);
+	case Z_FRAME_RETIRED:
+		return BIT(Z_FRAME_AVAILABLE);
+	case Z_FRAME_CLAIMED:
+		return BIT(Z_FRAME_AVAILABLE) | BIT(Z_FRAME_LOADING) | BIT(Z_FRAME_LEAVING) |
+		       BIT(Z_FRAME_RESIDENT);
+	case Z_FRAME_LOADING:
+		return BIT(Z_FRAME_CLAIMED);
+	case Z_FRAME_RESIDENT:
+		return BIT(Z_FRAME_LOADING) | BIT(Z_FRAME_LEAVING);
+	case Z_FRAME_LEAVING:
+		return BIT(Z_FRAME_RESIDENT);
+	default:
+		return 0;
+	}
+}
+
+static inline bool z__frame_is_busy_state(enum z_frame_state state)
+{
+	return state == Z_FRAME_CLAIMED || state == Z_FRAME_LOADING || state == Z_FRAME_LEAVING;
+}
+
+/*
+ * z__frame_change - the move along an edge of frame.c's table. from: the state that it is in. Both
+ * are constants wherever a fault comes by, and what the compiler leaves is a few stores.
+ */
+static inline __attribute__((always_inline)) void z__frame_change(struct z_pager *p,
+								  struct z_page_frame *pf,
+								  enum z_frame_state from,
+								  enum z_frame_state to)
+{
+	bool was_busy = z__frame_is_busy_state(from);
+
+	Z_ASSERT((pf->flags & Z_FRAME_STATE_FLAGS) == z__frame_flags_of(from) &&
+		 (z__frame_legal_from(to) & BIT(from)) != 0);
+
+	if (from == Z_FRAME_RESIDENT)
+		p->resident_count--;
+	if (to == Z_FRAME_RESIDENT)
+		p->resident_count++;
+	if (!was_busy && z__frame_is_busy_state(to))
+		p->busy_count++;
+	if (was_busy && !z__frame_is_busy_state(to))
+		p->busy_count--;
+	if (was_busy && to != Z_FRAME_LOADING &&
+	    ((pf->flags & Z_PAGE_FRAME_WAITED) != 0 || p->frame_waiters > 0))
+		z__frame_wake_waiters(p, pf);
+
+	/* The page that was in it is gone when it is claimed, and every bit of that page. */
+	if (to == Z_FRAME_CLAIMED)
+		*pf = (struct z_page_frame){.flags = Z_PAGE_FRAME_BUSY};
+	else
+		pf->flags = (uint8_t)((pf->flags & ~Z_FRAME_STATE_FLAGS) | z__frame_flags_of(to));
+}
+
+/* The same from whatever state it is in, for callers that no fault comes by. */
+void z__frame_move(struct z_pager *p, struct z_page_frame *pf, enum z_frame_state to);
 
 static inline uint32_t z__frame_number(const struct z_pager *p, const struct z_page_frame *pf)
 {
@@ -139,10 +226,25 @@ static inline struct z_page_frame *z__frame_of_phys(const struct z_pager *p, z_p
 struct z_page_frame *z__free_list_take_locked(struct z_pager *p);
 /* A CLAIMED frame becomes available, or is retired if frames are owed. */
 void z__free_list_put_locked(struct z_pager *p, struct z_page_frame *pf);
-/* Retire or un-retire until as many frames are out of service as are wanted, or none is free. */
-void z__free_list_settle_locked(struct z_pager *p);
-uint32_t z__free_list_wanted_retired(const struct z_pager *p);
 void z__free_list_init(struct z_pager *p);
+
+/* Charging is lock-free: the figure may be another the next time. */
+static inline uint32_t z__free_list_wanted_retired(const struct z_pager *p)
+{
+	uint32_t owed = atomic_load_explicit(&p->retire_wanted, memory_order_relaxed) +
+			atomic_load_explicit(&p->charged, memory_order_relaxed);
+
+	return owed > p->offline_free ? owed - p->offline_free : 0;
+}
+
+/* Retire or un-retire until as many frames are out of service as are wanted, or none is free. */
+void z__free_list_adjust_locked(struct z_pager *p);
+
+static inline void z__free_list_settle_locked(struct z_pager *p)
+{
+	if (p->retired_count != z__free_list_wanted_retired(p))
+		z__free_list_adjust_locked(p);
+}
 
 /* ---- region.c ---- */
 
@@ -187,9 +289,6 @@ static inline int z__ahead_locked(struct z_pager *p, uintptr_t va, struct z_page
 
 	return z__resident_locked(p, &r, pf_out, NULL);
 }
-
-/* Give a CLAIMED frame, evicting if none is free. *dropped_out: the lock was dropped. */
-int z__frame_obtain_locked(struct z_pager *p, struct z_page_frame **pf_out, bool *dropped_out);
 
 /*
  * z__evict_some_locked - let the algorithm choose up to max victims and evict them. May drop.

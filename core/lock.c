@@ -20,12 +20,16 @@ void z__lock(struct z_pager *p)
 
 void z__unlock(struct z_pager *p)
 {
+	p->drops++;
 	p->cfg.env->unlock(p->cfg.env_ctx, p->key);
 }
 
 void z__wait_locked(struct z_pager *p, const void *channel)
 {
-	z_key_t key = p->cfg.env->wait(p->cfg.env_ctx, channel, p->key);
+	z_key_t key;
+
+	p->drops++;
+	key = p->cfg.env->wait(p->cfg.env_ctx, channel, p->key);
 
 	p->key = key;
 }

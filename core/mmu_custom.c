@@ -10,7 +10,8 @@
  * The store moves pages through Z_SCRATCH_PAGE, where the port's scratch has to map them: any other
  * address is refused, so the core's walker cannot look at clean copies either. It says nothing of
  * its size and its use: used_pages counts the locations that it gave and that are not clean
- * copies, which is what the core's own check wants, and the capacity is what the window can hold.
+ * copies, and the pages of an image, which is what the core's own check wants; the capacity is what the
+ * window can hold.
  *
  * In a file of its own, so that only who uses it has to have the specified functions.
  * Locks: as said in eviction.h and store.h; the count is guarded by the pager lock.
@@ -73,6 +74,14 @@ const struct z_eviction_ops z_eviction_custom = {
 
 /* ---- store ----------------------------------------------------------------------------------- */
 
+size_t z_store_custom_image_pages;
+
+/* Nobody asked for it, and nobody gives it back. */
+static bool in_image(z_loc_t loc)
+{
+	return loc.v / Z_PAGE_SIZE < z_store_custom_image_pages;
+}
+
 struct custom_store {
 	struct z_store store;
 	uint64_t given; /* [P] locations RESERVED or STORED */
@@ -92,14 +101,14 @@ static int location_get(struct z_store *store, struct z_page_frame *pf, enum z_s
 	(void)want;
 	if (err != 0)
 		return Z_ERR_NOSPC;
-	self(store)->given++;
 	*loc_out = z_loc(location);
+	self(store)->given += !in_image(*loc_out);
 	return Z_OK;
 }
 
 static void location_free(struct z_store *store, z_loc_t loc)
 {
-	self(store)->given--;
+	self(store)->given -= !in_image(loc);
 	z_backing_store_location_free(loc.v);
 }
 
@@ -123,7 +132,7 @@ static int page_in(struct z_store *store, z_loc_t loc, void *page)
 
 static void page_finalize(struct z_store *store, struct z_page_frame *pf, z_loc_t loc)
 {
-	self(store)->given--;
+	self(store)->given -= !in_image(loc);
 	z_backing_store_page_finalize(pf, loc.v);
 }
 
@@ -131,7 +140,7 @@ static void stats(struct z_store *store, struct z_store_stats *out)
 {
 	*out = (struct z_store_stats){
 		.capacity_pages = (uint64_t)CONFIG_KERNEL_VM_SIZE / CONFIG_MMU_PAGE_SIZE,
-		.used_pages = self(store)->given,
+		.used_pages = self(store)->given + z_store_custom_image_pages,
 	};
 }
 

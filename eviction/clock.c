@@ -14,15 +14,15 @@
  * A victim stays in the ring until the core removes it, behind the hand: if the core does not take
  * it, the next select gives another one.
  *
- * Limit of one select: min(candidates, 64) looks. If all of these were in use, the first one looked
+ * Limit of one select: min(candidates, Z__LOOKS_MAX) looks. If all of these were in use, the first one looked
  * at is taken. That is the frame the classical clock takes when it has come round a ring where all
- * were in use; the limit only leaves out the frames after the 64th, of which one may be idle. The
+ * were in use; the limit only leaves out the frames after that, of which one may be idle. The
  * classical sweep is bounded by the ring alone, and a program that touches everything between two
  * faults makes it pay that each time, with interrupts locked.
  *
  * Cost: every look but the last of a select clears a bit that the program had to set since the hand
  * came by, or spends a tag that an add has set. Looks are thus at most selects + adds + (pages
- * found used), and never more than 64 a select. No timer.
+ * found used), and never more than Z__LOOKS_MAX a select. No timer.
  *
  * Advice: COLD puts the page under the hand, with its accessed bit and tag cleared; it is the next
  * victim unless touched first. WILLNEED and NORMAL count as a use. SEQUENTIAL and RANDOM say how
@@ -56,18 +56,11 @@ static int clock_init(void *state, const struct z_eviction_host *host)
 	return err;
 }
 
-/* The hand, not on the sentinel. There is a candidate. */
-static uint32_t hand_at(const struct clock *k)
+/* The frame goes behind the hand: to the end of the sweep. */
+static void behind_hand(struct clock *k, uint32_t i, unsigned int tag)
 {
-	return k->hand == z__queue(&k->c, 0) ? z__after(&k->c, k->hand) : k->hand;
-}
-
-/* If the hand is on the frame, it moves on. */
-static void step_off(struct clock *k, uint32_t i)
-{
-	if (k->hand == i) {
-		k->hand = z__after(&k->c, i);
-	}
+	z__step_off(&k->c, &k->hand, i);
+	z__move_before(&k->c, i, k->hand, tag);
 }
 
 /* Was the page used since the last look? Afterwards it counts as not used. */
@@ -89,17 +82,16 @@ static struct z_page_frame *clock_select(void *state)
 	if (limit == 0) {
 		return NULL;
 	}
-	first = hand_at(k);
+	first = z__hand_at(&k->c, k->hand);
 	for (uint32_t looks = 0; looks < limit; looks++) {
-		uint32_t i = hand_at(k);
+		uint32_t i = z__hand_at(&k->c, k->hand);
 
 		k->hand = z__after(&k->c, i);
 		if (!spend_use(k, i)) {
 			return z__frame(&k->c, i);
 		}
 	}
-	step_off(k, first);
-	z__move_before(&k->c, first, k->hand);
+	behind_hand(k, first, 0);
 	return z__frame(&k->c, first);
 }
 
@@ -117,7 +109,7 @@ static void clock_remove(void *state, struct z_page_frame *pf, enum z_remove_rea
 
 	(void)reason;
 	if (i != Z__NO_INDEX) {
-		step_off(k, i);
+		z__step_off(&k->c, &k->hand, i);
 	}
 	z__cand_remove(&k->c, i);
 }
@@ -131,14 +123,11 @@ static void clock_advise(void *state, struct z_page_frame *pf, enum z_advice adv
 		return;
 	}
 	if (advice == Z_ADVICE_COLD) {
-		step_off(k, i);
-		z__move_before(&k->c, i, k->hand);
+		behind_hand(k, i, 0);
 		k->hand = i;
 		(void)spend_use(k, i);
 	} else if (advice == Z_ADVICE_WILLNEED || advice == Z_ADVICE_NORMAL) {
-		step_off(k, i);
-		z__move_before(&k->c, i, k->hand);
-		z__tag_set(&k->c, i, TAG_USED);
+		behind_hand(k, i, TAG_USED);
 	}
 }
 
@@ -151,8 +140,8 @@ static int clock_check(void *state)
 	if (line == 0) {
 		line = z__queue_check(&k->c, z__queue(&k->c, 0), 2, 0, &len);
 	}
-	if (line == 0 && (len != k->c.count || k->hand > z__queue(&k->c, 0) ||
-			  (k->hand < k->c.host.nframes && !z__is_candidate(&k->c, k->hand)))) {
+	if (line == 0 &&
+	    (len != k->c.count || !z__hand_is_sound(&k->c, k->hand, z__queue(&k->c, 0)))) {
 		line = __LINE__;
 	}
 	return line;

@@ -23,11 +23,11 @@
  * take it, the next select gives another.
  *
  * Limits of one select: 4 looks at the young part while the old part is too short and not empty;
- * min(2 * candidates, 64) looks in all. If all those were in use, the head of the old part is
+ * min(2 * candidates, Z__LOOKS_MAX) looks in all. If all those were in use, the head of the old part is
  * taken, or if that is empty the first frame looked at: the longest without a known use.
  *
  * Cost: O(1). In the steady state a page that is used once is looked at twice. Looks are at most
- * 2 * adds + selects + (pages found used), and never more than 64 a select. No timer.
+ * 2 * adds + selects + (pages found used), and never more than Z__LOOKS_MAX a select. No timer.
  *
  * Read ahead: such a page has not been used. It goes to the tail of the old part (to the young tail
  * if the old part is empty, or it would be the next victim) and has to be touched to stay longer.
@@ -87,8 +87,7 @@ static void place(struct lru *l, uint32_t i, uint32_t at, unsigned int tag)
 {
 	l->old_len -= is_old(l, i) ? 1 : 0;
 	l->old_len += (tag & TAG_OLD) != 0 ? 1 : 0;
-	z__move_before(&l->c, i, at);
-	z__tag_set(&l->c, i, tag);
+	z__move_before(&l->c, i, at, tag);
 }
 
 static void to_young_tail(struct lru *l, uint32_t i, unsigned int tag)

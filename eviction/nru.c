@@ -26,9 +26,9 @@
  *
  * A victim goes to the tail: if the core does not take it, the next select gives another one.
  *
- * Limit of one select: min(2 * candidates, 64) looks. If none of these gave a victim the lowest
- * class among what was seen decides: the longest set aside (1), else the first clean one seen (2),
- * else the first (3), pages with the tag USED last.
+ * Limit of one select: min(2 * candidates, Z__LOOKS_MAX) looks. If none of these gave a victim the
+ * lowest class among what was seen decides: the longest set aside (1), else the first clean one seen
+ * (2), else the first (3), pages with the tag USED last.
  *
  * Cost: O(1) amortised: a frame is looked at twice a turn (ring, set aside) and once more for each
  * use that is found. No timer.
@@ -56,6 +56,7 @@ enum {
 struct nru {
 	struct z__cand c;
 	uint32_t aside; /* [P] candidates set aside */
+	uint32_t hand;  /* [P] the head of the ring, or the sentinel before it */
 	struct z__link link[];
 };
 
@@ -74,37 +75,63 @@ static size_t nru_state_bytes(uint32_t nframes)
 static int nru_init(void *state, const struct z_eviction_host *host)
 {
 	struct nru *s = state;
+	int err = z__cand_init(&s->c, host, s->link, QUEUES);
 
 	s->aside = 0;
-	return z__cand_init(&s->c, host, s->link, QUEUES);
+	s->hand = err == 0 ? z__queue(&s->c, QUEUE_RING) : 0;
+	return err;
 }
 
-static uint32_t head(const struct nru *s, uint32_t queue)
+static uint32_t ring_head(const struct nru *s)
 {
-	return z__after(&s->c, z__queue(&s->c, queue));
+	return z__hand_at(&s->c, s->hand);
 }
 
-/* The candidate goes before `at`, which is on the queue of those set aside if the tag says so. */
-static void place(struct nru *s, uint32_t i, uint32_t at, unsigned int tag)
+static uint32_t aside_head(const struct nru *s)
 {
-	s->aside -= z__tag(&s->c, i) == TAG_ASIDE ? 1 : 0;
-	s->aside += tag == TAG_ASIDE ? 1 : 0;
-	z__move_before(&s->c, i, at);
-	z__tag_set(&s->c, i, tag);
+	return z__after(&s->c, z__queue(&s->c, QUEUE_ASIDE));
 }
 
-static void to_tail(struct nru *s, uint32_t i, unsigned int tag)
+/* The candidate leaves the place where it is, be it under the hand. */
+static void leave(struct nru *s, uint32_t i)
 {
-	place(s, i, z__queue(&s->c, tag == TAG_ASIDE ? QUEUE_ASIDE : QUEUE_RING), tag);
+	if (z__tag(&s->c, i) == TAG_ASIDE) {
+		s->aside--;
+	}
+	z__step_off(&s->c, &s->hand, i);
+}
+
+static void to_ring_tail(struct nru *s, uint32_t i, unsigned int tag)
+{
+	leave(s, i);
+	z__move_before(&s->c, i, s->hand, tag);
+}
+
+static void set_aside(struct nru *s, uint32_t i)
+{
+	leave(s, i);
+	z__move_before(&s->c, i, z__queue(&s->c, QUEUE_ASIDE), TAG_ASIDE);
+	s->aside++;
+}
+
+/* A candidate that was looked at, the head of its queue, becomes the tail of the ring. */
+static void pass(struct nru *s, uint32_t i, unsigned int tag)
+{
+	if (tag == TAG_ASIDE) {
+		to_ring_tail(s, i, TAG_NONE);
+		return;
+	}
+	z__tag_set(&s->c, i, TAG_NONE);
+	s->hand = z__after(&s->c, i);
 }
 
 /* Are those set aside to be looked at, not the ring? */
 static bool aside_is_due(const struct nru *s)
 {
-	bool ring_empty = s->aside == s->c.count;
-	bool too_many = s->aside > s->c.count / ASIDE_SHARE;
-
-	return ring_empty || (too_many && z__tag(&s->c, head(s, QUEUE_RING)) != TAG_COLD);
+	if (s->aside <= s->c.count / ASIDE_SHARE) {
+		return false;
+	}
+	return s->aside == s->c.count || z__tag(&s->c, ring_head(s)) != TAG_COLD;
 }
 
 static void note(uint32_t *slot, uint32_t i)
@@ -126,14 +153,14 @@ static bool classify(struct nru *s, uint32_t i, struct seen *seen)
 		if (tag != TAG_USED) {
 			note(dirty ? &seen->dirty : &seen->clean, i);
 		}
-		to_tail(s, i, TAG_NONE);
+		pass(s, i, tag);
 		return false;
 	}
 	if (dirty && tag == TAG_NONE) {
-		to_tail(s, i, TAG_ASIDE);
+		set_aside(s, i);
 		return false;
 	}
-	to_tail(s, i, TAG_NONE);
+	pass(s, i, tag);
 	return true;
 }
 
@@ -141,7 +168,7 @@ static bool classify(struct nru *s, uint32_t i, struct seen *seen)
 static uint32_t lowest_class(const struct nru *s, const struct seen *seen)
 {
 	if (s->aside > 0) {
-		return head(s, QUEUE_ASIDE);
+		return aside_head(s);
 	}
 	if (seen->clean != Z__NO_INDEX) {
 		return seen->clean;
@@ -157,7 +184,7 @@ static struct z_page_frame *nru_select(void *state)
 	uint32_t i;
 
 	for (uint32_t looks = 0; looks < limit; looks++) {
-		i = head(s, aside_is_due(s) ? QUEUE_ASIDE : QUEUE_RING);
+		i = aside_is_due(s) ? aside_head(s) : ring_head(s);
 		if (classify(s, i, &seen)) {
 			return z__frame(&s->c, i);
 		}
@@ -166,7 +193,7 @@ static struct z_page_frame *nru_select(void *state)
 		return NULL;
 	}
 	i = lowest_class(s, &seen);
-	to_tail(s, i, TAG_NONE);
+	to_ring_tail(s, i, TAG_NONE);
 	return z__frame(&s->c, i);
 }
 
@@ -175,7 +202,7 @@ static void nru_add(void *state, struct z_page_frame *pf, enum z_add_reason reas
 	struct nru *s = state;
 	unsigned int tag = reason == Z_ADD_AHEAD ? TAG_NONE : TAG_USED;
 
-	z__cand_add(&s->c, pf, z__queue(&s->c, QUEUE_RING), tag);
+	z__cand_add(&s->c, pf, s->hand, tag);
 }
 
 static void nru_remove(void *state, struct z_page_frame *pf, enum z_remove_reason reason)
@@ -184,8 +211,8 @@ static void nru_remove(void *state, struct z_page_frame *pf, enum z_remove_reaso
 	uint32_t i = z__candidate_index(&s->c, pf);
 
 	(void)reason;
-	if (i != Z__NO_INDEX && z__tag(&s->c, i) == TAG_ASIDE) {
-		s->aside--;
+	if (i != Z__NO_INDEX) {
+		leave(s, i);
 	}
 	z__cand_remove(&s->c, i);
 }
@@ -200,9 +227,10 @@ static void nru_advise(void *state, struct z_page_frame *pf, enum z_advice advic
 	}
 	if (advice == Z_ADVICE_COLD) {
 		(void)z__look(&s->c, i);
-		place(s, i, head(s, QUEUE_RING), TAG_COLD);
+		to_ring_tail(s, i, TAG_COLD);
+		s->hand = i;
 	} else if (advice == Z_ADVICE_WILLNEED || advice == Z_ADVICE_NORMAL) {
-		to_tail(s, i, TAG_USED);
+		to_ring_tail(s, i, TAG_USED);
 	}
 }
 
@@ -218,12 +246,13 @@ static int ring_check(const struct nru *s, uint32_t aside)
 	if (aside != s->aside || ring + aside != s->c.count) {
 		return __LINE__;
 	}
-	for (uint32_t i = head(s, QUEUE_RING); i < s->c.host.nframes; i = z__after(&s->c, i)) {
+	for (uint32_t i = z__after(&s->c, z__queue(&s->c, QUEUE_RING)); i < s->c.host.nframes;
+	     i = z__after(&s->c, i)) {
 		if (z__tag(&s->c, i) == TAG_ASIDE) {
 			return __LINE__;
 		}
 	}
-	return 0;
+	return z__hand_is_sound(&s->c, s->hand, z__queue(&s->c, QUEUE_RING)) ? 0 : __LINE__;
 }
 
 static int nru_check(void *state)

@@ -31,9 +31,13 @@
 /*
  * Most frames that one select may look at. It keeps the worst case small with interrupts locked:
  * a program can set every accessed bit between two faults, so that without a limit each fault
- * could cost a whole sweep.
+ * could cost a whole sweep. A kernel chooses a small one (Kconfig).
  */
+#ifdef CONFIG_ZPAGER_LOOKS_MAX
+#define Z__LOOKS_MAX ((uint32_t)CONFIG_ZPAGER_LOOKS_MAX)
+#else
 #define Z__LOOKS_MAX 64U
+#endif
 
 struct z__link {
 	uint32_t before; /* [P] index, and the tag in the two highest bits */
@@ -111,48 +115,47 @@ static inline bool z__is_candidate(const struct z__cand *c, uint32_t i)
 	return z__after(c, i) != i;
 }
 
-/* z__unlink - take a frame off its queue; its tag stays. */
-static inline void z__unlink(struct z__cand *c, uint32_t i)
+/* z__close - the two beside a frame become neighbours; the frame itself still points to them. */
+static inline void z__close(struct z__cand *c, uint32_t i)
 {
 	uint32_t before = z__before(c, i);
 	uint32_t after = z__after(c, i);
 
 	c->link[before].after = after;
 	z__before_set(c, after, before);
-	c->link[i].after = i;
-	z__before_set(c, i, i);
 }
 
 /* z__link_before - put a frame that is on no queue before `at`; before a sentinel is the tail. */
-static inline void z__link_before(struct z__cand *c, uint32_t i, uint32_t at)
+static inline void z__link_before(struct z__cand *c, uint32_t i, uint32_t at, unsigned int tag)
 {
 	uint32_t before = z__before(c, at);
 
-	c->link[i].after = at;
-	z__before_set(c, i, before);
+	c->link[i] = (struct z__link){before | (uint32_t)tag << Z__TAG_SHIFT, at};
 	c->link[before].after = i;
 	z__before_set(c, at, i);
 }
 
-static inline void z__move_before(struct z__cand *c, uint32_t i, uint32_t at)
+/* z__move_before - from wherever it is to the place before `at`, and give it a tag. */
+static inline void z__move_before(struct z__cand *c, uint32_t i, uint32_t at, unsigned int tag)
 {
 	if (i != at) {
-		z__unlink(c, i);
-		z__link_before(c, i, at);
+		z__close(c, i);
+		z__link_before(c, i, at, tag);
+	} else {
+		z__tag_set(c, i, tag);
 	}
 }
 
-/* z__frame_index - the frame's number, Z__NO_INDEX if it is none of the database. */
+/*
+ * z__frame_index - the frame's number, Z__NO_INDEX if it is none of the database.
+ *   An address below the database gives an offset larger than any database.
+ */
 static inline uint32_t z__frame_index(const struct z__cand *c, const struct z_page_frame *pf)
 {
 	uintptr_t offset = (uintptr_t)pf - (uintptr_t)c->host.frames;
 	uintptr_t i = offset / sizeof(*pf);
 
-	if ((uintptr_t)pf < (uintptr_t)c->host.frames || i >= c->host.nframes ||
-	    offset % sizeof(*pf) != 0) {
-		return Z__NO_INDEX;
-	}
-	return (uint32_t)i;
+	return i < c->host.nframes && offset % sizeof(*pf) == 0 ? (uint32_t)i : Z__NO_INDEX;
 }
 
 /* z__candidate_index - the frame's number, Z__NO_INDEX if it is not a candidate. */
@@ -191,8 +194,7 @@ static inline uint32_t z__cand_add(struct z__cand *c, const struct z_page_frame 
 		z__breach(c, __LINE__);
 		return Z__NO_INDEX;
 	}
-	z__link_before(c, i, at);
-	z__tag_set(c, i, tag);
+	z__link_before(c, i, at, tag);
 	c->count++;
 	return i;
 }
@@ -204,9 +206,34 @@ static inline void z__cand_remove(struct z__cand *c, uint32_t i)
 		z__breach(c, __LINE__);
 		return;
 	}
-	z__unlink(c, i);
-	z__tag_set(c, i, 0);
+	z__close(c, i);
+	c->link[i] = (struct z__link){i, i};
 	c->count--;
+}
+
+/*
+ * A hand goes round a queue: what is under it is the head, and the tail is behind it. So the head
+ * becomes the tail by a step of the hand, without a link being written. It may stand on the sentinel.
+ *
+ * z__hand_at - what is under the hand, past the sentinel; the sentinel if the queue is empty.
+ * z__step_off - if the hand is on the frame, it moves on: before the frame is moved or removed.
+ */
+static inline uint32_t z__hand_at(const struct z__cand *c, uint32_t hand)
+{
+	return hand >= c->host.nframes ? z__after(c, hand) : hand;
+}
+
+static inline void z__step_off(const struct z__cand *c, uint32_t *hand, uint32_t i)
+{
+	if (*hand == i) {
+		*hand = z__after(c, i);
+	}
+}
+
+/* z__hand_is_sound - on the sentinel or on a candidate? (On the right queue: z__queue_check.) */
+static inline bool z__hand_is_sound(const struct z__cand *c, uint32_t hand, uint32_t sentinel)
+{
+	return hand == sentinel || (hand < c->host.nframes && z__is_candidate(c, hand));
 }
 
 /* z__looks_limit - how many looks one select may spend when a frame is looked at `times`. */

@@ -97,7 +97,7 @@ prepare_apt() {
 no_network() {
 	sed 's/^/  /' "$work/log" >&2
 	fail "$1: is there a network?" \
-		"Without one, unpack the source package by hand to $sources/NAME (see build/sources in scripts/README.md)"
+		"Without one, unpack the source package by hand to $sources/NAME (see scripts/README.md)"
 }
 
 fetch() {

@@ -46,11 +46,12 @@ static struct z_page_frame *frame_of(const struct z_slots *slots, const struct s
 	return (struct z_page_frame *)((intptr_t)slots->base + steps * FRAME_STEP);
 }
 
-static bool frame_in_reach(const struct z_slots *slots, const struct z_page_frame *pf)
+/* Steps from the first frame ever cached, made positive; not below 2 * FRAME_REACH: out of reach. */
+static uintptr_t steps_of(const struct z_slots *slots, const struct z_page_frame *pf)
 {
 	intptr_t steps = ((intptr_t)pf - (intptr_t)slots->base) / FRAME_STEP;
 
-	return steps >= -FRAME_REACH && steps < FRAME_REACH;
+	return (uintptr_t)(steps + FRAME_REACH);
 }
 
 int z_slots_open(struct z_slots *slots, const struct z_store_env *env, uint64_t capacity,
@@ -114,10 +115,8 @@ static bool grow(struct z_slots *slots)
 	return true;
 }
 
-static void queue_append(struct z_slots *slots, uint32_t i)
+static void queue_append(struct z_slots *slots, struct slot *slot, uint32_t i)
 {
-	struct slot *slot = slot_at(slots, i);
-
 	slot->next = Z_SLOT_NONE;
 	slot->prev = slots->newest;
 	if (slots->newest == Z_SLOT_NONE) {
@@ -129,10 +128,8 @@ static void queue_append(struct z_slots *slots, uint32_t i)
 	slots->cached_count++;
 }
 
-static void queue_remove(struct z_slots *slots, uint32_t i)
+static void queue_remove(struct z_slots *slots, const struct slot *slot)
 {
-	const struct slot *slot = slot_at(slots, i);
-
 	if (slot->prev == Z_SLOT_NONE) {
 		slots->oldest = slot->next;
 	} else {
@@ -149,9 +146,10 @@ static void queue_remove(struct z_slots *slots, uint32_t i)
 /* A CACHED slot ceases to be one; its frame, if it still says so, is no longer BACKED. */
 static void forget_copy(struct z_slots *slots, uint32_t i)
 {
-	struct z_page_frame *pf = frame_of(slots, slot_at(slots, i));
+	const struct slot *slot = slot_at(slots, i);
+	struct z_page_frame *pf = frame_of(slots, slot);
 
-	queue_remove(slots, i);
+	queue_remove(slots, slot);
 	if (z_page_frame_is_backed(pf) && z_page_frame_store_get(pf) == i) {
 		z_page_frame_backed_clear(pf);
 	}
@@ -179,25 +177,44 @@ static bool take_back(struct z_slots *slots, const struct z_page_frame *pf, uint
 	uint64_t i = z_page_frame_store_get(pf);
 	struct slot *slot;
 
-	if (i >= slots->fresh || state_of(slot_at(slots, (uint32_t)i)) == SLOT_FREE) {
+	if (i >= slots->fresh) {
 		return false;
 	}
 	slot = slot_at(slots, (uint32_t)i);
+	if (state_of(slot) == SLOT_FREE) {
+		return false;
+	}
 	if (state_of(slot) == SLOT_CACHED) {
 		if (frame_of(slots, slot) != pf) {
 			return false;
 		}
-		queue_remove(slots, (uint32_t)i);
+		queue_remove(slots, slot);
 		slot->word = SLOT_TAKEN;
 	}
 	*slot_out = (uint32_t)i;
 	return true;
 }
 
+/* A free slot, a new one, a stolen one. */
+static int take_another(struct z_slots *slots, enum z_store_want want, uint32_t *slot_out)
+{
+	uint32_t need = want == Z_WANT_FOR_FAULT ? 1 : 2;
+
+	while (slots->free_count < need && grow(slots)) {
+	}
+	if (slots->free_count + slots->cached_count < need) {
+		return Z_ERR_NOSPC;
+	}
+	while (slots->free_count < need) {
+		(void)z_slots_steal(slots);
+	}
+	*slot_out = pop_free(slots);
+	return 0;
+}
+
 int z_slots_get(struct z_slots *slots, struct z_page_frame *pf, enum z_store_want want,
 		uint32_t *slot_out, bool *again_out)
 {
-	uint32_t need = want == Z_WANT_FOR_FAULT ? 1 : 2;
 	bool again = false;
 
 	if (pf != NULL && z_page_frame_is_backed(pf)) {
@@ -209,19 +226,7 @@ int z_slots_get(struct z_slots *slots, struct z_page_frame *pf, enum z_store_wan
 	if (again_out != NULL) {
 		*again_out = again;
 	}
-	if (again) {
-		return 0;
-	}
-	while (slots->free_count < need && grow(slots)) {
-	}
-	if (slots->free_count + slots->cached_count < need) {
-		return Z_ERR_NOSPC;
-	}
-	while (slots->free_count < need) {
-		(void)z_slots_steal(slots);
-	}
-	*slot_out = pop_free(slots);
-	return 0;
+	return again ? 0 : take_another(slots, want, slot_out);
 }
 
 bool z_slots_uncache(struct z_slots *slots, uint32_t i)
@@ -248,21 +253,22 @@ bool z_slots_put(struct z_slots *slots, uint32_t i)
 
 bool z_slots_cache(struct z_slots *slots, uint32_t i, struct z_page_frame *pf)
 {
-	intptr_t steps;
+	struct slot *slot = i < slots->fresh ? slot_at(slots, i) : NULL;
+	uintptr_t steps;
 
-	if (!z_slots_in_use(slots, i) || state_of(slot_at(slots, i)) != SLOT_TAKEN) {
+	if (slot == NULL || state_of(slot) != SLOT_TAKEN) {
 		misuse(slots, __LINE__);
 		return false;
 	}
 	if (slots->base == NULL) {
 		slots->base = pf;
 	}
-	if (!frame_in_reach(slots, pf)) {
+	steps = steps_of(slots, pf);
+	if (steps >= 2 * (uintptr_t)FRAME_REACH) {
 		return false;
 	}
-	steps = ((intptr_t)pf - (intptr_t)slots->base) / FRAME_STEP;
-	slot_at(slots, i)->word = ((uint32_t)(steps + FRAME_REACH) << 2) | SLOT_CACHED;
-	queue_append(slots, i);
+	slot->word = ((uint32_t)steps << 2) | SLOT_CACHED;
+	queue_append(slots, slot, i);
 	z_page_frame_store_set(pf, i);
 	z_page_frame_backed_set(pf);
 	return true;

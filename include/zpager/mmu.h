@@ -263,6 +263,12 @@ unsigned int z_page_frame_info(struct z_page_frame *pf, bool clear_accessed);
 extern const struct z_eviction_ops z_eviction_custom;
 struct z_store *z_store_custom_open(void);
 
+/*
+ * z_store_custom_image_pages - how many locations, from 0 on, are valid in that store from the beginning,
+ * without location_get: an image that lies in it. 0 unless set, before z_kernel_pager_init.
+ */
+extern size_t z_store_custom_image_pages;
+
 #endif /* CONFIG_DEMAND_PAGING */
 #endif /* CONFIG_MMU */
 

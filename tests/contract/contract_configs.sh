@@ -18,7 +18,7 @@ functions="z_page_fault z_page_frame_evict z_eviction_select z_eviction_init
 	z_backing_store_page_in z_backing_store_page_finalize z_backing_store_init"
 defined="z_free_page_count z_kernel_pager z_kernel_pager_bytes z_kernel_pager_exit
 	z_kernel_pager_init z_page_fault z_page_frame_evict z_page_frame_info z_page_frames
-	z_eviction_custom z_store_custom_open"
+	z_eviction_custom z_store_custom_image_pages z_store_custom_open"
 
 complain() {
 	echo "contract_configs: MMU=$mmu DEMAND_PAGING=$paging: $*" >&2

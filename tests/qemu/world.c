@@ -73,19 +73,28 @@ static void location_free(struct z_store *s, z_loc_t loc)
 	inner_of(s)->ops->location_free(inner_of(s), changed(loc));
 }
 
+/* What others had done when the transfer began; there is one at a time. */
+static uint64_t ticks_before;
+static uint64_t counter_before;
+
 static void transfer_begins(void)
 {
-	uint64_t ticks = kernel_ticks();
 	uint64_t until = z_port_now() + watch.spin_ns;
-	uint64_t counter = watch.counter != NULL ? *watch.counter : 0;
 
 	watch.overlaps += watch.under_way++ != 0;
 	watch.irqs_on += z_port_irqs_on();
 	watch.scratch = z_port_mapping((uintptr_t)Z_SCRATCH_PAGE);
+	ticks_before = kernel_ticks();
+	counter_before = watch.counter != NULL ? *watch.counter : 0;
 	while (z_port_now() < until)
 		continue;
-	watch.ticks += (unsigned int)(kernel_ticks() - ticks);
-	watch.counted += watch.counter != NULL ? *watch.counter - counter : 0;
+}
+
+static void transfer_ends(void)
+{
+	watch.ticks += (unsigned int)(kernel_ticks() - ticks_before);
+	watch.counted += watch.counter != NULL ? *watch.counter - counter_before : 0;
+	watch.under_way--;
 }
 
 static int page_out(struct z_store *s, z_loc_t loc, const void *page)
@@ -96,7 +105,7 @@ static int page_out(struct z_store *s, z_loc_t loc, const void *page)
 	watch.page_out++;
 	if (watch.fail_out == 0 || --watch.fail_out != 0)
 		err = inner_of(s)->ops->page_out(inner_of(s), changed(loc), page);
-	watch.under_way--;
+	transfer_ends();
 	return err;
 }
 
@@ -108,7 +117,7 @@ static int page_in(struct z_store *s, z_loc_t loc, void *page)
 	watch.page_in++;
 	if (watch.fail_in == 0 || --watch.fail_in != 0)
 		err = inner_of(s)->ops->page_in(inner_of(s), changed(loc), page);
-	watch.under_way--;
+	transfer_ends();
 	return err;
 }
 

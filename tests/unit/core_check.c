@@ -83,6 +83,12 @@ static void bank_sum(struct scene *s)
 	s->p->banks[1].free--;
 }
 
+static void offline_sum(struct scene *s)
+{
+	s->p->offline_free++;
+	s->p->nram++;
+}
+
 static void flags_mixed(struct scene *s)
 {
 	retired_frame(s)->flags |= Z_PAGE_FRAME_MAPPED;
@@ -287,6 +293,7 @@ static const struct plant plants[] = {
 	{"a frame is lost", free_lost, 1, Z_CHECK_COUNTERS},
 	{"the bit of a bank", bank_bit, 2, Z_CHECK_COUNTERS},
 	{"the sum of the banks", bank_sum, 3, Z_CHECK_COUNTERS},
+	{"the sum of the banks off-line", offline_sum, 3, Z_CHECK_COUNTERS},
 	{"flags of two states", flags_mixed, 10, Z_CHECK_FRAMES},
 	{"a free frame with a past", free_with_store_field, 11, Z_CHECK_FRAMES},
 	{"a free list that is cut", list_cut, 12, Z_CHECK_FRAMES},
