@@ -82,9 +82,11 @@ static void gic_start_cpu(struct cpu *self)
 	*device(tree.gic_cpu, GICC_CTLR) = 1U;
 }
 
-/* The counter of cycles runs in both modes and has 64 bits. */
+/* The counter of cycles runs in both modes and has 64 bits. User mode reads no counter. */
 static void start_counters(void)
 {
+	SYS_WRITE(cntkctl_el1, 0);
+	SYS_WRITE(pmuserenr_el0, 0);
 	clock_hz = SYS_READ(cntfrq_el0);
 	SYS_WRITE(pmccfiltr_el0, 0);
 	SYS_WRITE(pmcntenset_el0, PMCNTENSET_CYCLES);

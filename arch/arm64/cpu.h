@@ -38,6 +38,7 @@
 #define CLASS_SYSTEM_CALL  0x15U
 #define CLASS_EXEC_OF_USER 0x20U
 #define CLASS_EXEC         0x21U
+#define CLASS_ODD_CODE     0x22U /* not aligned */
 #define CLASS_DATA_OF_USER 0x24U
 #define CLASS_DATA         0x25U
 /* The two low bits of a status are the level of the table. */

@@ -50,14 +50,13 @@ static bool by_supervisor(const struct z_port_regs *regs)
 /* End the user thread; in the kernel go on where a probe says, or stop the machine. */
 static void fail(struct z_port_regs *regs, unsigned int reason, const char *why)
 {
-	unsigned int class = ESR_CLASS(regs->esr);
 	uint64_t go_on = fixup_of(regs->elr);
 
 	if (!by_supervisor(regs)) {
 		cpu_irqs_on();
 		kernel_user_fault(reason, regs);
 	}
-	if (go_on == 0 && (class == CLASS_EXEC || class == CLASS_UNKNOWN))
+	if (go_on == 0 && ESR_CLASS(regs->esr) != CLASS_DATA)
 		go_on = fixup_of(regs->x[REG_LR]);
 	if (go_on == 0)
 		kernel_panic(why, regs);
@@ -140,6 +139,7 @@ void trap_handle(struct z_port_regs *regs)
 		system_call(regs);
 		break;
 	case CLASS_UNKNOWN:
+	case CLASS_ODD_CODE:
 		fail(regs, Z_PROBE_ILLEGAL, "illegal instruction");
 		break;
 	default:

@@ -15,6 +15,9 @@
 #include <cmocka.h>
 #include <string.h>
 
+/* Where accessed is learned by faults, a page that has come in is touched a second time. */
+#define SECOND_FAULT 700U
+
 #define FAULTS 48U
 #define PAGES  (2U * Z_NUM_PAGE_FRAMES)
 
@@ -92,7 +95,7 @@ static void report(const char *kind, struct cost c, unsigned int goal, unsigned 
 {
 	kernel_print("COST %s %s: average %u, largest %u, goal %u\n", algorithm, kind,
 		     (unsigned int)(c.sum / FAULTS), (unsigned int)c.largest, goal);
-	assert_true(c.sum / FAULTS <= limit);
+	assert_true(c.sum / FAULTS <= limit + (z_port_ad() ? 0 : SECOND_FAULT));
 }
 
 static void fault_from_the_free_list(void **state)

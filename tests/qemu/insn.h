@@ -4,6 +4,10 @@
  *
  * INSN_STRADDLE: a load put so many bytes before the end of a page needs the next one, too.
  * INSN_ZEROS: what a probe that calls zeros says; INSN_ANYTHING: that cannot be said.
+ *
+ * And what page tables cannot refuse: MMU_READS_X, MMU_USER_READS_X: the kernel, user mode can read a
+ * resident page of its own that is only to be executed. MMU_OPEN: the kernel can read and write
+ * pages of user mode at any time.
  */
 #ifndef QEMU_INSN_H
 #define QEMU_INSN_H
@@ -17,8 +21,11 @@
 
 #if defined(__riscv)
 
-#define INSN_STRADDLE 2U
-#define INSN_ZEROS    Z_PROBE_ILLEGAL
+#define MMU_READS_X      false
+#define MMU_USER_READS_X false
+#define MMU_OPEN         false
+#define INSN_STRADDLE    2U
+#define INSN_ZEROS       Z_PROBE_ILLEGAL
 /* c.jr ra; ld a0, 0(a0); c.li a0, value */
 #define INSN_RETURN          0x82, 0x80
 #define INSN_LOAD            0x03, 0x35, 0x05, 0x00
@@ -26,6 +33,9 @@
 
 #elif defined(__aarch64__)
 
+#define MMU_READS_X          true
+#define MMU_USER_READS_X     false
+#define MMU_OPEN             true
 #define INSN_STRADDLE        4U
 #define INSN_ZEROS           Z_PROBE_ILLEGAL
 /* ret; ldr x0, [x0]; movz w0, value */
@@ -35,6 +45,9 @@
 
 #else
 
+#define MMU_READS_X          true
+#define MMU_USER_READS_X     true
+#define MMU_OPEN             true
 #define INSN_STRADDLE        1U
 #define INSN_ZEROS           INSN_ANYTHING /* an addition to whatever rax points to */
 /* ret; mov rax, [rdi]; mov eax, value */
