@@ -31,5 +31,6 @@ unsigned int kernel_app(void)
 		test_memory();
 	}
 	test_cost();
+	test_bench();
 	return hosted_summary() != 0;
 }

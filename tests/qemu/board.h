@@ -77,5 +77,6 @@ void test_matrix(void);
 void test_irq(void);
 void test_memory(void);
 void test_cost(void);
+void test_bench(void);
 
 #endif /* QEMU_BOARD_H */
