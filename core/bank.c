@@ -32,9 +32,11 @@ static void set_offline(struct z_pager *p, uint32_t bank, bool offline)
 	b->offline = offline;
 	p->banks_with_free &= ~(UINT64_C(1) << bank);
 	if (offline) {
+		p->offline_banks++;
 		p->free_count -= b->free;
 		p->offline_free += b->free;
 	} else {
+		p->offline_banks--;
 		p->free_count += b->free;
 		p->offline_free -= b->free;
 		if (b->free > 0)
@@ -128,7 +130,7 @@ int z_pager_set_frames(struct z_pager *p, uint32_t frames)
 		uint32_t missing = z__free_list_wanted_retired(p) - p->retired_count;
 
 		err = z__evict_some_locked(p, missing < p->cfg.batch ? missing : p->cfg.batch,
-					   Z_WANT_FOR_EVICT);
+					   Z_WANT_FOR_EVICT, NULL);
 	}
 	z__unlock(p);
 	return err;

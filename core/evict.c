@@ -24,6 +24,7 @@
 #define Z_EVICT_TRIES 4
 
 struct batch {
+	struct z_page_frame **hand; /* NULL, or where a frame may go instead of the free list */
 	uint32_t n;
 	uint32_t writes;         /* from detach on: pages that have to be written */
 	bool write[Z_BATCH_MAX]; /* until detach: there is no clean copy */
@@ -235,6 +236,13 @@ static int write_out(struct z_pager *p, struct batch *b)
 
 /* ---- settle ------------------------------------------------------------------------------ */
 
+/* May this frame, the only one of its batch, go to the caller instead of the free list? */
+static bool may_be_handed(const struct z_pager *p, const struct batch *b)
+{
+	return b->hand != NULL && b->n == 1 && p->offline_banks == 0 &&
+	       p->retired_count == z__free_list_wanted_retired(p);
+}
+
 static void settle(struct z_pager *p, struct batch *b)
 {
 	if (b->n == 0)
@@ -254,11 +262,16 @@ static void settle(struct z_pager *p, struct batch *b)
 		z__event_locked(p, what, op->va, z__frame_number(p, pf));
 		z__ghost_note_locked(p, op->va);
 		z__frame_change(p, pf, Z_FRAME_LEAVING, Z_FRAME_CLAIMED);
-		z__free_list_put_locked(p, pf);
+		if (may_be_handed(p, b))
+			*b->hand = pf;
+		else
+			z__free_list_put_locked(p, pf);
 	}
 }
 
-static int run_batch(struct z_pager *p, struct batch *b, uint32_t *freed_out)
+/* ---- all of it --------------------------------------------------------------------------- */
+
+static int run_batch(struct z_pager *p, struct batch *b)
 {
 	int detach_error;
 	int write_error;
@@ -267,60 +280,58 @@ static int run_batch(struct z_pager *p, struct batch *b, uint32_t *freed_out)
 	detach_error = detach(p, b);
 	write_error = write_out(p, b);
 	settle(p, b);
-	*freed_out = b->n;
 	return detach_error != Z_OK ? detach_error : write_error;
 }
 
-/* ---- entry points ------------------------------------------------------------------------ */
+/*
+ * Evict up to n frames: those of pfs, all of them evictable, or if that is NULL those that the
+ * algorithm chooses. hand: as z__evict_some_locked. Returns the first error; *freed_out.
+ */
+static int evict(struct z_pager *p, struct z_page_frame **pfs, uint32_t n, enum z_store_want want,
+		 struct z_page_frame **hand, uint32_t *freed_out)
+{
+	struct batch b;
+	int take_error = Z_OK;
+	int err = Z_OK;
+
+	b.n = 0;
+	b.hand = hand;
+	while (b.n < n && take_error == Z_OK) {
+		struct z_page_frame *pf =
+			pfs != NULL ? pfs[b.n] : p->cfg.eviction->select(p->eviction_state);
+
+		if (pf == NULL || !z_page_frame_is_evictable(pf))
+			take_error = Z_ERR_NOMEM;
+		else
+			take_error = take(p, &b, pf, want);
+	}
+	if (b.n > 0)
+		err = run_batch(p, &b);
+	*freed_out = b.n;
+	return err != Z_OK ? err : take_error;
+}
 
 int z__evict_these_locked(struct z_pager *p, struct z_page_frame **pfs, uint32_t n,
 			  enum z_store_want want, uint32_t *freed_out)
 {
-	struct batch b;
-	int take_error = Z_OK;
-	int err;
-
-	b.n = 0;
-	*freed_out = 0;
-	for (uint32_t i = 0; i < n && take_error == Z_OK; i++)
-		take_error = take(p, &b, pfs[i], want);
-	if (b.n == 0)
-		return take_error;
-	err = run_batch(p, &b, freed_out);
-	return err != Z_OK ? err : take_error;
+	return evict(p, pfs, n, want, NULL, freed_out);
 }
 
-static int evict_batch(struct z_pager *p, uint32_t max, enum z_store_want want)
+int z__evict_some_locked(struct z_pager *p, uint32_t max, enum z_store_want want,
+			 struct z_page_frame **hand)
 {
-	struct batch b;
 	uint32_t freed = 0;
-	int err = Z_OK;
+	int tries = Z_EVICT_TRIES;
+	int err;
 
-	b.n = 0;
-	while (b.n < max && err == Z_OK) {
-		struct z_page_frame *pf = p->cfg.eviction->select(p->eviction_state);
-
-		if (pf == NULL || !z_page_frame_is_evictable(pf))
-			err = Z_ERR_NOMEM;
-		else
-			err = take(p, &b, pf, want);
-	}
-	if (b.n > 0)
-		err = run_batch(p, &b, &freed);
+	do {
+		err = evict(p, NULL, max, want, hand, &freed);
+		tries--;
+	} while (freed == 0 && tries > 0 && (err == Z_ERR_IO || err == Z_ERR_BUSY));
 	return freed > 0 ? Z_OK : err;
 }
 
-int z__evict_some_locked(struct z_pager *p, uint32_t max, enum z_store_want want)
-{
-	int err = Z_ERR_NOMEM;
-
-	for (int tries = 0; tries < Z_EVICT_TRIES; tries++) {
-		err = evict_batch(p, max, want);
-		if (err != Z_ERR_IO && err != Z_ERR_BUSY)
-			return err;
-	}
-	return err;
-}
+/* ---- entry points ------------------------------------------------------------------------ */
 
 int z_pager_evict_frame(struct z_pager *p, z_phys_t phys)
 {
@@ -365,7 +376,7 @@ int z_pager_reclaim(struct z_pager *p, uint32_t frames_free)
 		uint32_t missing = frames_free - p->free_count;
 
 		err = z__evict_some_locked(p, missing < p->cfg.batch ? missing : p->cfg.batch,
-					   Z_WANT_FOR_EVICT);
+					   Z_WANT_FOR_EVICT, NULL);
 	}
 	z__unlock(p);
 	return err;

@@ -21,10 +21,10 @@
 
 /* ---- reserve ----------------------------------------------------------------------------- */
 
-/* Make a frame free, or wait until somebody else has. */
-static int make_room(struct z_pager *p)
+/* Make a frame free, or wait until somebody else has. *pf_out: it may be in hand already. */
+static int make_room(struct z_pager *p, struct z_page_frame **pf_out)
 {
-	int err = z__evict_some_locked(p, z__batch_size(p), Z_WANT_FOR_FAULT);
+	int err = z__evict_some_locked(p, z__batch_size(p), Z_WANT_FOR_FAULT, pf_out);
 
 	if (err == Z_OK || p->busy_count == 0)
 		return err;
@@ -41,8 +41,9 @@ static int obtain(struct z_pager *p, struct z_page_frame **pf_out)
 
 	*pf_out = z__free_list_take_locked(p);
 	while (*pf_out == NULL && err == Z_OK) {
-		err = make_room(p);
-		*pf_out = z__free_list_take_locked(p);
+		err = make_room(p, pf_out);
+		if (*pf_out == NULL)
+			*pf_out = z__free_list_take_locked(p);
 	}
 	return *pf_out != NULL ? Z_OK : err;
 }
@@ -219,9 +220,9 @@ int z__resident_locked(struct z_pager *p, const struct z_request *r, struct z_pa
 
 static enum z_fault_result result_of(int err)
 {
-	switch (err) {
-	case Z_OK:
+	if (err == Z_OK)
 		return Z_FAULT_RESOLVED;
+	switch (err) {
 	case Z_ERR_FAULT:
 		return Z_FAULT_BAD_ADDRESS;
 	case Z_ERR_PERM:
@@ -273,22 +274,17 @@ static void account(struct z_pager *p, const struct context *c, int err, bool lo
 	s->fault_ns += p->cfg.env->now(p->cfg.env_ctx) - c->start;
 }
 
-/* As configured, but a small part of the frames that pages compete for: what comes in may stay. */
-static uint32_t reserve(const struct z_pager *p)
-{
-	uint32_t most = (p->free_count + p->resident_count - p->pinned_count) / 4;
-
-	return p->cfg.low_water < most ? p->cfg.low_water : most;
-}
-
 /* Keep a reserve, so that the next faults find a frame: one context at a time does it. */
 static void evict_ahead(struct z_pager *p)
 {
-	if (p->free_count >= reserve(p) || p->reclaiming)
+	/* A small part of the frames that pages compete for: what comes in may stay. */
+	uint32_t most = (p->free_count + p->resident_count - p->pinned_count) / 4;
+
+	if (p->free_count >= most || p->reclaiming)
 		return;
 	p->reclaiming = true;
 	/* A failure here is nobody's yet: the fault that finds no frame will report it. */
-	(void)z__evict_some_locked(p, z__batch_size(p), Z_WANT_FOR_EVICT);
+	(void)z__evict_some_locked(p, z__batch_size(p), Z_WANT_FOR_EVICT, NULL);
 	p->reclaiming = false;
 }
 
@@ -307,7 +303,7 @@ enum z_fault_result z_pager_fault(struct z_pager *p, uintptr_t va, unsigned int 
 		z__event_locked(p, loaded ? Z_EVENT_FAULT : Z_EVENT_SOFT_FAULT, r.va, access);
 	else
 		z__event_locked(p, Z_EVENT_BAD_FAULT, r.va, access);
-	if (loaded)
+	if (loaded && p->free_count < p->cfg.low_water)
 		evict_ahead(p);
 	account(p, &c, err, loaded);
 	z__unlock(p);

@@ -63,6 +63,7 @@ struct z_pager {
 	uint64_t banks_with_free;       /* [P] bit b: bank b is on-line and has a free frame */
 	uint32_t free_count;            /* [P] available frames in on-line banks */
 	uint32_t offline_free;          /* [P] available frames in off-line banks */
+	uint32_t offline_banks;         /* [P] */
 	uint32_t retired_head;          /* [P] list of retired frames */
 	uint32_t retired_count;         /* [P] */
 	_Atomic uint32_t retire_wanted; /* [A] by set_frames; the store's charge comes on top */
@@ -292,9 +293,12 @@ static inline int z__ahead_locked(struct z_pager *p, uintptr_t va, struct z_page
 
 /*
  * z__evict_some_locked - let the algorithm choose up to max victims and evict them. May drop.
+ *   hand: NULL, or where NULL is: a single frame is left there, CLAIMED, instead of going to the
+ *   free list only to be taken from it, if nothing else has a claim to it.
  *   0 at least one frame was freed | Z_ERR_NOMEM no victim | the first error met.
  */
-int z__evict_some_locked(struct z_pager *p, uint32_t max, enum z_store_want want);
+int z__evict_some_locked(struct z_pager *p, uint32_t max, enum z_store_want want,
+			 struct z_page_frame **hand);
 
 /* Victims a batch: as configured, but never a large part of the frames that are in service. */
 static inline uint32_t z__batch_size(const struct z_pager *p)

@@ -26,9 +26,10 @@
  *
  * A victim goes to the tail: if the core does not take it, the next select gives another one.
  *
- * Limit of one select: min(2 * candidates, Z__LOOKS_MAX) looks. If none of these gave a victim the
- * lowest class among what was seen decides: the longest set aside (1), else the first clean one seen
- * (2), else the first (3), pages with the tag USED last.
+ * Limit of one select: min(2 * candidates, Z__LOOKS_MAX) looks, where one that sets a frame aside, or
+ * looks at one that was, counts twice: links are written for it. If none gave a victim the lowest
+ * class among what was seen decides: the longest set aside (1), else the first clean one seen (2),
+ * else the first (3), pages with the tag USED last.
  *
  * Cost: O(1) amortised: a frame is looked at twice a turn (ring, set aside) and once more for each
  * use that is found. No timer.
@@ -141,27 +142,31 @@ static void note(uint32_t *slot, uint32_t i)
 	}
 }
 
-/* Look at one frame and put it where it belongs. Is it a victim? */
-static bool classify(struct nru *s, uint32_t i, struct seen *seen)
+/*
+ * Look at one frame and put it where it belongs. Is it a victim? *work grows by 1, or by 2 if it goes
+ * from one queue to the other.
+ */
+static bool classify(struct nru *s, uint32_t i, struct seen *seen, uint32_t *work)
 {
 	unsigned int tag = z__tag(&s->c, i);
 	unsigned int info = z__look(&s->c, i);
 	bool dirty = (info & Z_INFO_DIRTY) != 0;
+	bool used = tag == TAG_USED || (info & Z_INFO_ACCESSED) != 0;
 
-	if (tag == TAG_USED || (info & Z_INFO_ACCESSED) != 0) {
+	*work += tag == TAG_ASIDE ? 2 : 1;
+	if (!used && dirty && tag == TAG_NONE) {
+		set_aside(s, i);
+		*work += 1;
+		return false;
+	}
+	if (used) {
 		note(&seen->any, i);
 		if (tag != TAG_USED) {
 			note(dirty ? &seen->dirty : &seen->clean, i);
 		}
-		pass(s, i, tag);
-		return false;
-	}
-	if (dirty && tag == TAG_NONE) {
-		set_aside(s, i);
-		return false;
 	}
 	pass(s, i, tag);
-	return true;
+	return !used;
 }
 
 /* No look gave a victim. There is a candidate. */
@@ -183,9 +188,9 @@ static struct z_page_frame *nru_select(void *state)
 	uint32_t limit = z__looks_limit(&s->c, 2);
 	uint32_t i;
 
-	for (uint32_t looks = 0; looks < limit; looks++) {
+	for (uint32_t work = 0; work < limit;) {
 		i = aside_is_due(s) ? aside_head(s) : ring_head(s);
-		if (classify(s, i, &seen)) {
+		if (classify(s, i, &seen, &work)) {
 			return z__frame(&s->c, i);
 		}
 	}

@@ -239,7 +239,7 @@ static inline bool z__hand_is_sound(const struct z__cand *c, uint32_t hand, uint
 /* z__looks_limit - how many looks one select may spend when a frame is looked at `times`. */
 static inline uint32_t z__looks_limit(const struct z__cand *c, uint32_t times)
 {
-	return c->count < Z__LOOKS_MAX / times ? c->count * times : Z__LOOKS_MAX;
+	return c->count <= Z__LOOKS_MAX / times ? c->count * times : Z__LOOKS_MAX;
 }
 
 /*

@@ -25,6 +25,7 @@ struct ram_store {
 	struct z_slots slots;  /* [P] */
 	struct z_table pieces; /* [P] to grow; an element is a pointer to memory */
 	uint64_t touched;      /* [P] pages charged for data */
+	uint32_t reach;        /* [P] there is no piece for this slot and those above */
 	bool keep_copies;      /* [I] */
 	bool own;              /* [I] */
 };
@@ -59,20 +60,30 @@ static size_t piece_pages(const struct ram_store *ram, uint32_t slot)
 	return left < PIECE_PAGES ? left : PIECE_PAGES;
 }
 
-static int ram_grow(void *ctx, uint32_t slot)
+/* Make the piece of this slot, if it is not there. */
+static bool make_piece(struct ram_store *ram, uint32_t slot)
 {
-	struct ram_store *ram = ctx;
 	const struct z_store_env *env = &ram->store.env;
 	void **piece;
 
 	if (z_table_grow(&ram->pieces, slot / PIECE_PAGES) != 0) {
-		return Z_ERR_NOSPC;
+		return false;
 	}
 	piece = piece_of(ram, slot);
 	if (*piece == NULL) {
 		*piece = env->alloc(env->ctx, piece_pages(ram, slot) * Z_PAGE_SIZE);
 	}
-	if (*piece == NULL || z_env_charge(env, 1) != 0) {
+	if (slot >= ram->reach) {
+		ram->reach = slot + 1U;
+	}
+	return *piece != NULL;
+}
+
+static int ram_grow(void *ctx, uint32_t slot)
+{
+	struct ram_store *ram = ctx;
+
+	if (!make_piece(ram, slot) || z_env_charge(&ram->store.env, 1) != 0) {
 		return Z_ERR_NOSPC;
 	}
 	ram->touched++;
@@ -150,9 +161,8 @@ static void ram_close(struct z_store *store)
 	struct ram_store *ram = ram_of(store);
 	const struct z_store_env env = store->env;
 
-	/* A piece may exist without a slot of it in use: its growth was refused by the budget. */
-	for (uint64_t slot = 0; slot <= ram->slots.fresh && slot < ram->slots.capacity;
-	     slot += PIECE_PAGES) {
+	/* A piece may exist without a slot of it in use: prepared, or refused by the budget. */
+	for (uint64_t slot = 0; slot < ram->reach; slot += PIECE_PAGES) {
 		if (z_table_has(&ram->pieces, (uint32_t)slot / PIECE_PAGES)) {
 			void *piece = *piece_of(ram, (uint32_t)slot);
 
@@ -215,6 +225,19 @@ int z_ram_open(const struct z_store_env *env, uint64_t pages, bool keep_copies, 
 		return err;
 	}
 	*out = &ram->store;
+	return 0;
+}
+
+int z_ram_store_prepare(struct z_store *store)
+{
+	struct ram_store *ram = ram_of(store);
+
+	for (uint64_t slot = 0; slot < ram->slots.capacity; slot += PIECE_PAGES) {
+		if (!make_piece(ram, (uint32_t)slot) ||
+		    z_table_grow(&ram->slots.table, (uint32_t)slot) != 0) {
+			return Z_ERR_NOMEM;
+		}
+	}
 	return 0;
 }
 

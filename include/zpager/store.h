@@ -182,6 +182,16 @@ const char *z_store_name_at(size_t i, const char **summary_out);
 Z_MUST_CHECK int z_ram_store_open(const struct z_store_env *env, size_t pages, bool keep_copies,
 				  struct z_store **out);
 
+/*
+ * z_ram_store_prepare - take all the memory of such a store now, for as many pages as it promises.
+ *   Without this the memory comes piece by piece out of location_get, with interrupts locked for as
+ *   long as the allocator takes to find and clear it; with it location_get has a constant cost. Pages
+ *   are charged as they are first used, with or without.
+ *   0 | Z_ERR_NOMEM no memory, or the budget does not allow the metadata; what there is stays.
+ *   Context: thread, no lock held, before the pager uses the store.
+ */
+Z_MUST_CHECK int z_ram_store_prepare(struct z_store *store);
+
 /* ---- a store on a block device ------------------------------------------------------------------- */
 
 /*

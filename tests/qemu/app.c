@@ -9,7 +9,8 @@
  *   custom   somebody else's store, with each algorithm and with somebody else's; only in that kernel
  *   fault    a disk that fails (fault=KIND)
  *   day      24 hours
- *   cost     instructions of a fault
+ *   cost     instructions of a fault, and the longest stretch with interrupts locked
+ *   bench    faults of each algorithm and of the optimum
  */
 #include "board.h"
 
@@ -148,6 +149,8 @@ static bool run(const char *name)
 		run_day();
 	else if (is(name, "cost"))
 		test_cost();
+	else if (is(name, "bench"))
+		test_bench();
 	else
 		return false;
 	return true;

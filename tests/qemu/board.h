@@ -97,5 +97,6 @@ void test_ondemand(void);
 void test_disk(const char *fault);
 void test_day(void);
 void test_cost(void);
+void test_bench(void);
 
 #endif /* QEMU_BOARD_H */

@@ -243,7 +243,7 @@ static uint32_t nru_select(struct ev_model *m)
 	if (count == 0) {
 		return EV_MODEL_NONE;
 	}
-	for (uint32_t i = 0; i < limit; i++) {
+	for (uint32_t work = 0; work < limit;) {
 		bool aside = m->a.len == 0 || (m->b.len > count / 8 && !m->cold[m->a.at[0]]);
 		uint32_t frame = aside ? m->b.at[0] : m->a.at[0];
 		uint8_t bits = look(m, frame);
@@ -252,6 +252,7 @@ static uint32_t nru_select(struct ev_model *m)
 		/* 0: class 2, 1: class 3, 2: new ones */
 		uint32_t kind = is_new ? 2U : (uint32_t)((bits & Z_INFO_DIRTY) != 0);
 
+		work += aside ? 2 : 1;
 		m->mark[frame] = false;
 		m->cold[frame] = false;
 		if (is_new || (bits & Z_INFO_ACCESSED) != 0) {
@@ -262,6 +263,7 @@ static uint32_t nru_select(struct ev_model *m)
 			return frame;
 		} else {
 			move_to_tail(m, &m->b, frame);
+			work++;
 		}
 	}
 	return nru_fallback(m, first);

@@ -331,6 +331,39 @@ static int teardown(void **state)
 	return left == 0 ? 0 : -1;
 }
 
+/* What a prepared RAM store allocated at the start is all that it ever allocates. */
+static void test_prepared_store_allocates_no_more(void **state)
+{
+	const size_t pages = 130; /* two pieces of 64 and a short one */
+	struct fixture *f = *state;
+	struct z_store *ram;
+	size_t allocated;
+	z_loc_t loc;
+
+	assert_int_equal(z_ram_store_open(&f->env, pages, true, &ram), 0);
+	allocated = atomic_load(&f->budget.allocated);
+	assert_int_equal(z_ram_store_prepare(ram), 0);
+	assert_true(atomic_load(&f->budget.allocated) >= allocated + pages * Z_PAGE_SIZE);
+	allocated = atomic_load(&f->budget.allocated);
+	for (size_t i = 0; i < pages; i++)
+		assert_int_equal(ram->ops->location_get(ram, NULL, Z_WANT_FOR_FAULT, &loc), 0);
+	assert_int_equal(ram->ops->location_get(ram, NULL, Z_WANT_FOR_FAULT, &loc), Z_ERR_NOSPC);
+	assert_int_equal(atomic_load(&f->budget.allocated), allocated);
+	assert_int_equal(ram->ops->check(ram), 0);
+	ram->ops->close(ram);
+}
+
+/* Closed at once, it gives back what it never used: the tear-down counts. */
+static void test_prepared_store_gives_all_back(void **state)
+{
+	struct fixture *f = *state;
+	struct z_store *ram;
+
+	assert_int_equal(z_ram_store_open(&f->env, 200, true, &ram), 0);
+	assert_int_equal(z_ram_store_prepare(ram), 0);
+	ram->ops->close(ram);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -350,6 +383,8 @@ int main(void)
 		TEST(test_budget_used_up_by_metadata),
 		TEST(test_no_memory_at_open),
 		TEST(test_tokens),
+		TEST(test_prepared_store_allocates_no_more),
+		TEST(test_prepared_store_gives_all_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
