@@ -16,14 +16,21 @@
 static struct spin lock;
 static unsigned int holder; /* [P] number of the CPU, plus 1; 0: nobody */
 
+/* The lock is held, so its holder is fixed if it is this CPU. */
+static void wait_for_lock(void)
+{
+	if (__atomic_load_n(&holder, __ATOMIC_RELAXED) == z_port_cpu() + 1)
+		kernel_panic("the pager lock is taken twice", NULL);
+	spin_wait(&lock);
+}
+
 static z_key_t env_lock(void *ctx)
 {
 	z_key_t key = z_port_irq_lock();
 
 	(void)ctx;
-	if (__atomic_load_n(&holder, __ATOMIC_RELAXED) == z_port_cpu() + 1)
-		kernel_panic("the pager lock is taken twice", NULL);
-	(void)spin_lock(&lock);
+	while (!spin_try(&lock))
+		wait_for_lock();
 	__atomic_store_n(&holder, z_port_cpu() + 1, __ATOMIC_RELAXED);
 	return key;
 }

@@ -66,35 +66,12 @@ static struct thread main_thread;
 /* Looks at a lock that is held before the CPU may rest. */
 #define LOOKS 200U
 
-static void acquire(struct spin *l)
+void spin_wait(const struct spin *l)
 {
-	unsigned int looks = 0;
-
-	while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE) != 0) {
-		while (__atomic_load_n(&l->held, __ATOMIC_RELAXED) != 0) {
-			if (++looks > LOOKS)
-				z_port_relax();
-		}
+	for (unsigned int looks = 0; __atomic_load_n(&l->held, __ATOMIC_RELAXED) != 0; looks++) {
+		if (looks > LOOKS)
+			z_port_relax();
 	}
-}
-
-static void release(struct spin *l)
-{
-	__atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
-}
-
-unsigned long spin_lock(struct spin *l)
-{
-	unsigned long key = z_port_irq_lock();
-
-	acquire(l);
-	return key;
-}
-
-void spin_unlock(struct spin *l, unsigned long key)
-{
-	release(l);
-	z_port_irq_restore(key);
 }
 
 /* ---- queues ---------------------------------------------------------------------------------- */
@@ -207,7 +184,7 @@ static void begin(void *arg)
 {
 	struct thread *t = arg;
 
-	release(&lock);
+	spin_release(&lock);
 	z_port_irq_restore(~0UL);
 	t->function(t->arg);
 	thread_exit(0);
@@ -218,9 +195,9 @@ static void idle(void *arg)
 	(void)arg;
 	(void)z_port_irq_lock();
 	for (;;) {
-		acquire(&lock);
+		spin_acquire(&lock);
 		switch_away();
-		release(&lock);
+		spin_release(&lock);
 		z_port_idle();
 	}
 }
@@ -268,13 +245,13 @@ unsigned long sched_wait(const void *channel, struct spin *held, unsigned long k
 {
 	struct thread *t = cpus[z_port_cpu()].current;
 
-	acquire(&lock);
+	spin_acquire(&lock);
 	t->channel = channel;
 	wait_here(t, WAITS);
-	release(held);
+	spin_release(held);
 	switch_away();
-	release(&lock);
-	acquire(held);
+	spin_release(&lock);
+	spin_acquire(held);
 	return key;
 }
 

@@ -19,9 +19,40 @@ struct spin {
 	uint32_t held; /* [A] */
 };
 
+/* spin_wait - until it is free; interrupts off. Not the lock yet. */
+void spin_wait(const struct spin *lock);
+
+/* spin_acquire, spin_release - interrupts are off already, and stay off. */
+static inline bool spin_try(struct spin *lock)
+{
+	return __atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE) == 0;
+}
+
+static inline void spin_acquire(struct spin *lock)
+{
+	while (!spin_try(lock))
+		spin_wait(lock);
+}
+
+static inline void spin_release(struct spin *lock)
+{
+	__atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
+}
+
 /* spin_lock - interrupts of this CPU off, then the lock; returns the key for spin_unlock. */
-unsigned long spin_lock(struct spin *lock);
-void spin_unlock(struct spin *lock, unsigned long key);
+static inline unsigned long spin_lock(struct spin *lock)
+{
+	unsigned long key = z_port_irq_lock();
+
+	spin_acquire(lock);
+	return key;
+}
+
+static inline void spin_unlock(struct spin *lock, unsigned long key)
+{
+	spin_release(lock);
+	z_port_irq_restore(key);
+}
 
 /* ---- threads --------------------------------------------------------------------------------- */
 

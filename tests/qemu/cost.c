@@ -39,8 +39,8 @@ static const struct {
 	unsigned int goal;
 	unsigned int limit;
 } kinds[KINDS] = {
-	[UNTOUCHED_FREE] = {"untouched, free frame", 700, 950},
-	[OUT_FREE] = {"out, free frame", 700, 1100},
+	[UNTOUCHED_FREE] = {"untouched, free frame", 700, 975},
+	[OUT_FREE] = {"out, free frame", 700, 1120},
 	[OUT_CLEAN] = {"out, clean victim", 1000, 2000},
 	[OUT_DIRTY] = {"out, dirty victim", 1600, 2300},
 };
