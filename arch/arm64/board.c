@@ -206,10 +206,13 @@ void z_port_cpu_kick(unsigned int cpu)
 	*device(tree.gic_distributor, GICD_SGIR) = cpus[cpu].gic_mask << 16 | INTERRUPT_KICK;
 }
 
-/* A shoot-down is done by the hardware of the others. */
+/*
+ * Until an interrupt is pending, at the latest the tick; it is taken when interrupts are on again. A
+ * shoot-down needs no help.
+ */
 void z_port_relax(void)
 {
-	cpu_relax();
+	cpu_sleep();
 }
 
 void z_port_idle(void)
@@ -302,6 +305,11 @@ static void timer(void)
 	kernel_tick();
 }
 
+/*
+ * The end is told before the handler runs. Until then the controller signals nothing else to this CPU,
+ * and z_port_relax in the handler would sleep for ever. Interrupts are off, so none comes inside of
+ * another; a device that has been served takes back what it had asked for.
+ */
 void board_interrupt(void)
 {
 	uint32_t taken = *device(tree.gic_cpu, GICC_IAR);
@@ -309,14 +317,13 @@ void board_interrupt(void)
 
 	if (id >= INTERRUPT_NONE)
 		return;
+	*device(tree.gic_cpu, GICC_EOIR) = taken;
 	if (id == INTERRUPT_TIMER)
 		timer();
 	else if (id == INTERRUPT_KICK)
 		kernel_kick();
 	else
 		kernel_irq(id);
-	cpu_barrier();
-	*device(tree.gic_cpu, GICC_EOIR) = taken;
 }
 
 /* ---- console and end --------------------------------------------------------------------------- */

@@ -125,11 +125,6 @@ static inline void cpu_context_barrier(void)
 	__asm__ volatile("isb" ::: "memory");
 }
 
-static inline void cpu_relax(void)
-{
-	__asm__ volatile("yield" ::: "memory");
-}
-
 static inline void cpu_sleep(void)
 {
 	__asm__ volatile("dsb sy\n\twfi" ::: "memory");

@@ -45,6 +45,9 @@ static const struct {
 	[OUT_DIRTY] = {"out, dirty victim", 1600, 2300},
 };
 
+/* Where accessed is learned by faults, a page that has come in is touched a second time. */
+#define SECOND_FAULT 600U
+
 #define LOCKED_GOAL  2000U
 #define LOCKED_LIMIT 2000U
 
@@ -148,7 +151,7 @@ static void report(const struct board_cost *c, uint32_t frames)
 		kernel_print("COST %s %s frames=%u: average %u, largest %u, goal %u\n", algorithm,
 			     kinds[kind].name, (unsigned int)frames, average,
 			     (unsigned int)of->largest, kinds[kind].goal);
-		assert_true(average <= kinds[kind].limit);
+		assert_true(average <= kinds[kind].limit + (z_port_ad() ? 0 : SECOND_FAULT));
 	}
 }
 
