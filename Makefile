@@ -13,7 +13,7 @@ run_tests = ctest --test-dir $(BUILD)/$(1) --output-on-failure -j2 --no-tests=er
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build test release clang check demo demo-kernel bench asan tsan coverage lint tidy format \
-	freestanding mutants fault-cost check-programs clean
+	freestanding mutants size fault-cost check-programs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ check-programs: release ## sort, python3, redis, xz, gcc in full size, each stor
 
 mutants: setup ## plant known faults in a copy, one at a time; the tests must notice each
 	@scripts/mutants.sh
+
+size: setup ## text, data and bss of the parts at -Os, compared with docs/SIZE.txt
+	@scripts/size.sh
 
 fault-cost: release ## instructions of a fault for 10^3 to 10^6 frames (valgrind)
 	@scripts/fault_cost.sh

@@ -44,7 +44,7 @@ void z__frame_wake_waiters(struct z_pager *p, struct z_page_frame *pf)
 
 void z__frame_move(struct z_pager *p, struct z_page_frame *pf, enum z_frame_state to)
 {
-	z__frame_change(p, pf, z__frame_state(pf), to);
+	z__frame_change_inline(p, pf, z__frame_state(pf), to);
 }
 
 void z__frame_wait_locked(struct z_pager *p, struct z_page_frame *pf)

@@ -169,12 +169,19 @@ static inline bool z__frame_is_busy_state(enum z_frame_state state)
 
 /*
  * z__frame_change - the move along an edge of frame.c's table. from: the state that it is in. Both
- * are constants wherever a fault comes by, and what the compiler leaves is a few stores.
+ * are constants wherever a fault comes by, and what the compiler leaves is a few stores; a build for
+ * size has one copy of it, in z__frame_move.
  */
-static inline __attribute__((always_inline)) void z__frame_change(struct z_pager *p,
-								  struct z_page_frame *pf,
-								  enum z_frame_state from,
-								  enum z_frame_state to)
+#ifdef __OPTIMIZE_SIZE__
+#define z__frame_change(p, pf, from, to) z__frame_move(p, pf, to)
+#else
+#define z__frame_change z__frame_change_inline
+#endif
+
+static inline __attribute__((always_inline)) void z__frame_change_inline(struct z_pager *p,
+									 struct z_page_frame *pf,
+									 enum z_frame_state from,
+									 enum z_frame_state to)
 {
 	bool was_busy = z__frame_is_busy_state(from);
 

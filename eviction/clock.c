@@ -156,5 +156,5 @@ const struct z_eviction_ops z_eviction_clock = {
 	.add = clock_add,
 	.remove = clock_remove,
 	.advise = clock_advise,
-	.check = clock_check,
+	.check = Z_IF_CHECK(clock_check),
 };

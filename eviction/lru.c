@@ -270,5 +270,5 @@ const struct z_eviction_ops z_eviction_lru = {
 	.remove = lru_remove,
 	.accessed = lru_accessed,
 	.advise = lru_advise,
-	.check = lru_check,
+	.check = Z_IF_CHECK(lru_check),
 };

@@ -285,5 +285,5 @@ const struct z_eviction_ops z_eviction_nru = {
 	.add = nru_add,
 	.remove = nru_remove,
 	.advise = nru_advise,
-	.check = nru_check,
+	.check = Z_IF_CHECK(nru_check),
 };

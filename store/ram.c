@@ -186,7 +186,7 @@ const struct z_store_ops z_ram_ops = {
 	.page_in = ram_page_in,
 	.page_finalize = ram_page_finalize,
 	.stats = ram_stats,
-	.check = ram_check,
+	.check = Z_IF_CHECK(ram_check),
 	.close = ram_close,
 };
 

@@ -34,6 +34,13 @@
 #define BIT(n) (1UL << (n))
 #endif
 
+/* Z_IF_CHECK - a function for the check of a table of operations, or NULL if that is configured. */
+#ifdef CONFIG_ZPAGER_CHECK
+#define Z_IF_CHECK(function) (function)
+#else
+#define Z_IF_CHECK(function) (0 ? (function) : NULL)
+#endif
+
 #define Z_MUST_CHECK __attribute__((warn_unused_result))
 
 /* A physical address: names a page frame. Page-aligned where a contract says "frame". */
