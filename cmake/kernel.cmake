@@ -61,11 +61,15 @@ function(zp_kernel_config to arch variant)
 	set(script ${PROJECT_SOURCE_DIR}/scripts/genconfig.py)
 	file(READ ${defconfig} text)
 	if(EXISTS ${more})
-		file(READ ${more} addition)
-		string(APPEND text "${addition}")
+		file(STRINGS ${more} lines)
+		foreach(line ${lines})
+			string(REGEX REPLACE "=.*" "" key ${line})
+			string(REGEX REPLACE "${key}=[^\n]*\n" "" text "${text}")
+			string(APPEND text "${line}\n")
+		endforeach()
 	endif()
 	file(CONFIGURE OUTPUT ${to}/defconfig CONTENT "${text}" @ONLY)
-	set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${defconfig})
+	set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${defconfig} ${more})
 	add_custom_command(OUTPUT ${to}/zpager/autoconf.h
 		COMMAND ${ZP_PYTHON} ${script} ${kconfig} ${to}/defconfig ${to}
 		COMMAND ${CMAKE_COMMAND} -E touch ${to}/zpager/autoconf.h

@@ -179,7 +179,7 @@ function(zp_user_host)
 	add_custom_target(user_host ALL DEPENDS ${to}/lua)
 endfunction()
 
-if(ZP_SANITIZE OR ZP_COVERAGE)
+if(NOT ZP_KERNELS)
 	return()
 endif()
 if(NOT EXISTS ${ZP_LUA}/lua.h)

@@ -28,8 +28,8 @@ int ondemand_start(void)
 
 	if (ondemand_pages() == 0)
 		return Z_OK;
-	err = z_pager_map_stored(z_kernel_pager(), ondemand_pages(),
-				 Z_ACCESS_READ | Z_ACCESS_EXEC, Z_MAP_FIXED, z_loc(0), &va);
+	err = z_pager_map_stored(z_kernel_pager(), ondemand_pages(), Z_ACCESS_READ | Z_ACCESS_EXEC,
+				 Z_MAP_FIXED, z_loc(0), &va);
 	if (err != Z_OK || constants == 0)
 		return err;
 	return z_pager_protect(z_kernel_pager(), (uintptr_t)link_ondemand_rodata, constants,

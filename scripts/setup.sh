@@ -19,10 +19,13 @@ build=(cmake ninja-build make gcc libc6-dev linux-libc-dev binutils pkg-config p
 libraries=(liblz4-dev libxxhash-dev liburing-dev libseccomp-dev libcmocka-dev
 	libmimalloc-dev libmimalloc2.0)
 checks=(clang clang-format clang-tidy libclang-rt-14-dev gcovr valgrind git
-	gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu qemu-system-misc opensbi)
+	gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu qemu-system-misc opensbi
+	qemu-system-arm qemu-system-x86 seabios dpkg-dev)
+# The C libraries of the reference application: binaries, and for x86_64 a source.
+user=(picolibc-aarch64-linux-gnu picolibc-riscv64-unknown-elf newlib-source)
 programs=(sqlite3 redis-server redis-tools xz-utils time)
 
-packages=("${build[@]}" "${libraries[@]}" "${checks[@]}" "${programs[@]}")
+packages=("${build[@]}" "${libraries[@]}" "${checks[@]}" "${user[@]}" "${programs[@]}")
 
 installed() {
 	[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -33,11 +36,18 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 	exit 1
 fi
 
+# The interpreter that the boards run comes as a source package. Without it they do without the program.
+fetch_sources() {
+	[ "${1:-}" = --check ] || "$(dirname "$0")/fetch_source.sh" lua5.4 ||
+		echo "setup: no source of lua5.4: the kernels are built without the reference application" >&2
+}
+
 missing=()
 for package in "${packages[@]}"; do
 	installed "$package" || missing+=("$package")
 done
 if [ ${#missing[@]} -eq 0 ]; then
+	fetch_sources "$@"
 	exit 0
 fi
 if [ "${1:-}" = --check ]; then
@@ -97,4 +107,5 @@ fi
 for package in "${missing[@]}"; do
 	installed "$package" || { echo "setup: $package is still missing" >&2; exit 1; }
 done
+fetch_sources
 echo "setup: done"

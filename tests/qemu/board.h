@@ -47,7 +47,7 @@ struct watch {
 	int fail_out;
 	const volatile uint64_t *counter; /* somebody else counts there; NULL: nobody */
 	uint64_t counted;                 /* how far it came while one was under way */
-	unsigned int full; /* location_get fails while it is not 0 */
+	unsigned int full;                /* location_get fails while it is not 0 */
 };
 
 extern struct watch watch;

@@ -46,7 +46,8 @@ static struct outcome write_all(void)
 
 	for (size_t i = 0; i < PAGES; i++) {
 		unsigned char byte = byte_of(i);
-		unsigned int result = z_port_probe(area + i * Z_PAGE_SIZE + i, Z_ACCESS_WRITE, &byte);
+		unsigned int result =
+			z_port_probe(area + i * Z_PAGE_SIZE + i, Z_ACCESS_WRITE, &byte);
 
 		written[i] = result == Z_PROBE_OK;
 		count(&o, result);
@@ -60,7 +61,8 @@ static struct outcome read_all(void)
 
 	for (size_t i = 0; i < PAGES; i++) {
 		unsigned char byte = 0;
-		unsigned int result = z_port_probe(area + i * Z_PAGE_SIZE + i, Z_ACCESS_READ, &byte);
+		unsigned int result =
+			z_port_probe(area + i * Z_PAGE_SIZE + i, Z_ACCESS_READ, &byte);
 
 		count(&o, result);
 		if (result == Z_PROBE_OK)

@@ -63,7 +63,8 @@ static void it_leaves_without_a_write(void **state)
 	for (unsigned int round = 0; round < 3; round++) {
 		assert_int_equal(descend(round), 11 + 13 + 17 + 19 + round);
 		code_writes = watch.page_out;
-		assert_int_equal(z_pager_page_out(z_kernel_pager(), CONFIG_KERNEL_VM_BASE + Z_PAGE_SIZE,
+		assert_int_equal(z_pager_page_out(z_kernel_pager(),
+						  CONFIG_KERNEL_VM_BASE + Z_PAGE_SIZE,
 						  ondemand_pages(), NULL),
 				 0);
 		assert_int_equal(watch.page_out, code_writes);

@@ -44,8 +44,8 @@ static void start(void (*function)(void *arg), unsigned int n)
 	round_now = 0;
 	rounds = n;
 	for (unsigned int i = 0; i < THREADS; i++) {
-		racers[i] = (struct racer){
-			.number = i, .random = UINT64_C(88172645463325252) + i * 7919};
+		racers[i] = (struct racer){.number = i,
+					   .random = UINT64_C(88172645463325252) + i * 7919};
 		racers[i].thread = thread_start("racer", function, &racers[i]);
 		assert_non_null(racers[i].thread);
 	}

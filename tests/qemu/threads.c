@@ -145,8 +145,8 @@ static void many_user_threads_at_once(void **state)
 	for (size_t i = 0; i < 8; i++) {
 		unsigned char byte = (unsigned char)(i + 40);
 
-		assert_int_equal(
-			user_probe(code, va + i * Z_PAGE_SIZE + i, Z_ACCESS_WRITE, &byte), 0);
+		assert_int_equal(user_probe(code, va + i * Z_PAGE_SIZE + i, Z_ACCESS_WRITE, &byte),
+				 0);
 	}
 	world_out(va, 8);
 	world_out(code, 1);

@@ -168,9 +168,8 @@ static int open_store(void)
 	else
 		err = z_block_store_open(&env, disk_device(), &options, &store.inner);
 	if (err == Z_OK)
-		store.store = (struct z_store){.ops = &watched_ops,
-					       .caps = store.inner->caps,
-					       .env = store.inner->env};
+		store.store = (struct z_store){
+			.ops = &watched_ops, .caps = store.inner->caps, .env = store.inner->env};
 	return err;
 }
 
