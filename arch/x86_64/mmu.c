@@ -62,6 +62,8 @@ static pte_t window_entries[WINDOW_TABLES * ENTRIES] __attribute__((aligned(4096
 
 _Static_assert(CONFIG_KERNEL_VM_BASE % LEAF_SPAN == 0, "the window begins with a leaf table");
 
+const uintptr_t mmu_scratch_page = (uintptr_t)Z_SCRATCH_PAGE;
+
 static struct mmu by_hardware;
 static struct mmu by_faults = {.soft_ad = true};
 
@@ -319,16 +321,21 @@ static void hook_release(void *ctx, struct z_page_op *ops, size_t n)
 	}
 }
 
+/* This CPU may have shown an earlier transfer, of a thread that was here for a part of it. */
 static void *hook_scratch(void *ctx, uintptr_t va, z_phys_t phys, enum z_scratch_use use)
 {
 	(void)ctx;
 	(void)va;
 	(void)use;
 	(void)swap_pte((uintptr_t)Z_SCRATCH_PAGE, pte_leaf(phys.v, KERNEL_DATA, USED));
+	cpu_forget_page((uintptr_t)Z_SCRATCH_PAGE);
 	return Z_SCRATCH_PAGE;
 }
 
-/* Gone when it is not in use: a stray pointer faults, and no CPU that the thread was on keeps it. */
+/*
+ * Gone when it is not in use: a stray pointer faults. Forgotten by this CPU only: a thread that goes on on
+ * another has that one's translation forgotten by the switch (trap.S).
+ */
 static void hook_scratch_done(void *ctx, uintptr_t va, z_phys_t phys, void *mapping,
 			      enum z_scratch_use use)
 {
@@ -337,7 +344,7 @@ static void hook_scratch_done(void *ctx, uintptr_t va, z_phys_t phys, void *mapp
 	(void)phys;
 	(void)use;
 	(void)swap_pte((uintptr_t)mapping, 0);
-	shootdown((uintptr_t)mapping, 1);
+	cpu_forget_page((uintptr_t)mapping);
 }
 
 static void touch_softly(uintptr_t va, bool write)

@@ -13,6 +13,9 @@
  */
 void mmu_start(uintptr_t ram_end);
 
+/* mmu_scratch_page - for trap.S: what a CPU forgets when it changes to another thread. */
+extern const uintptr_t mmu_scratch_page;
+
 /* mmu_pte - the entry of any address now; 0 if there is no table. One atomic read, no lock. */
 pte_t mmu_pte(uintptr_t va);
 

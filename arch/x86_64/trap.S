@@ -114,6 +114,8 @@ z_port_switch:
 	pushq	%r15
 	movq	%rsp, (%rdi)
 	movq	%rsi, %rsp
+	movq	mmu_scratch_page, %rax
+	invlpg	(%rax)
 	popq	%r15
 	popq	%r14
 	popq	%r13

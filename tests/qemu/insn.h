@@ -47,7 +47,7 @@
 
 #define MMU_READS_X          true
 #define MMU_USER_READS_X     true
-#define MMU_OPEN             true
+#define MMU_OPEN             false
 #define INSN_STRADDLE        1U
 #define INSN_ZEROS           INSN_ANYTHING /* an addition to whatever rax points to */
 /* ret; mov rax, [rdi]; mov eax, value */
