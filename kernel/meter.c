@@ -34,6 +34,11 @@ static struct z_arch_ops metered_arch;
 static struct z_eviction_ops metered_eviction;
 static struct z_store_ops metered_store;
 
+static struct thread_meter *meter_own(void)
+{
+	return thread_meter(thread_current());
+}
+
 static void count(unsigned long *counts, const unsigned long *bounds, uint64_t since)
 {
 	uint64_t took = z_port_now() - since;
@@ -44,9 +49,16 @@ static void count(unsigned long *counts, const unsigned long *bounds, uint64_t s
 	counts[bin]++;
 }
 
+/* Once for each page that comes in, in the context that brings it. */
+static void hold(void *ctx, uintptr_t va, z_phys_t phys)
+{
+	meter_own()->loads++;
+	arch->hold(ctx, va, phys);
+}
+
 static size_t detach(void *ctx, struct z_page_op *ops, size_t n)
 {
-	struct k_mem_paging_stats_t *own = thread_paging(thread_current());
+	struct k_mem_paging_stats_t *own = &meter_own()->paging;
 	size_t failed = arch->detach(ctx, ops, n);
 
 	for (size_t i = 0; i < n; i++) {
@@ -104,6 +116,7 @@ void meter_start(struct z_pager_config *config)
 	}
 	arch = config->arch;
 	metered_arch = *arch;
+	metered_arch.hold = hold;
 	metered_arch.detach = detach;
 	config->arch = &metered_arch;
 	if (config->eviction != NULL) {
@@ -116,9 +129,14 @@ void meter_start(struct z_pager_config *config)
 		meter_store(config->store);
 }
 
+unsigned long meter_loads(void)
+{
+	return meter_own()->loads;
+}
+
 void meter_fault(void)
 {
-	struct k_mem_paging_stats_t *own = thread_paging(thread_current());
+	struct k_mem_paging_stats_t *own = &meter_own()->paging;
 	bool locked = !z_port_irqs_on();
 	bool in_isr = z_port_in_isr();
 
@@ -156,5 +174,5 @@ void k_mem_paging_histogram_backing_store_page_out_get(struct k_mem_paging_histo
 
 void k_mem_paging_thread_stats_get(struct thread *thread, struct k_mem_paging_stats_t *stats)
 {
-	*stats = *thread_paging(thread);
+	*stats = thread_meter(thread)->paging;
 }

@@ -15,7 +15,11 @@
  */
 void meter_start(struct z_pager_config *config);
 
-/* meter_fault - the calling thread has had a fault resolved. Context: the end of the fault. */
+/*
+ * meter_loads - how many pages the calling thread has begun to bring in so far.
+ * meter_fault - it has had a fault resolved for which a page came in. Context: the end of the fault.
+ */
+unsigned long meter_loads(void);
 void meter_fault(void);
 
 #endif /* KERNEL_METER_H */

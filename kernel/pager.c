@@ -43,9 +43,10 @@ enum z_fault_result kernel_page_fault(uintptr_t va, unsigned int access)
 	if (!metered)
 		return resolve(va, access);
 
+	unsigned long loads = meter_loads();
 	enum z_fault_result result = resolve(va, access);
 
-	if (result == Z_FAULT_RESOLVED)
+	if (result == Z_FAULT_RESOLVED && meter_loads() != loads)
 		meter_fault();
 	return result;
 }

@@ -29,19 +29,19 @@
 enum thread_state { CAN_RUN, RUNS, WAITS, SLEEPS, ENDED };
 
 struct thread {
-	void *context;                      /* [S] where its registers are while it does not run */
-	struct thread *next;                /* [S] in the queue or the list that it is on */
-	enum thread_state state;            /* [S] */
-	const void *channel;                /* [S] WAITS */
-	uint64_t wake_at;                   /* [S] SLEEPS */
-	const char *name;                   /* [I] */
-	unsigned char *stack;               /* [I] NULL: the stack that a CPU was started on */
-	void (*function)(void *arg);        /* [I] */
-	void *arg;                          /* [I] */
-	unsigned long status;               /* [S] ENDED */
-	bool user;                          /* [own thread] its floating point is kept */
-	bool first_cpu_only;                /* [I] */
-	struct k_mem_paging_stats_t paging; /* [own thread] */
+	void *context;               /* [S] where its registers are while it does not run */
+	struct thread *next;         /* [S] in the queue or the list that it is on */
+	enum thread_state state;     /* [S] */
+	const void *channel;         /* [S] WAITS */
+	uint64_t wake_at;            /* [S] SLEEPS */
+	const char *name;            /* [I] */
+	unsigned char *stack;        /* [I] NULL: the stack that a CPU was started on */
+	void (*function)(void *arg); /* [I] */
+	void *arg;                   /* [I] */
+	unsigned long status;        /* [S] ENDED */
+	bool user;                   /* [own thread] its floating point is kept */
+	bool first_cpu_only;         /* [I] */
+	struct thread_meter meter;   /* [own thread] */
 	unsigned char fp[Z_PORT_FP_BYTES] __attribute__((aligned(16)));
 };
 
@@ -361,9 +361,9 @@ struct thread *thread_current(void)
 	return t;
 }
 
-struct k_mem_paging_stats_t *thread_paging(struct thread *thread)
+struct thread_meter *thread_meter(struct thread *thread)
 {
-	return &thread->paging;
+	return &thread->meter;
 }
 
 _Noreturn void thread_enter_user(uintptr_t pc, uintptr_t stack, unsigned long arg0,

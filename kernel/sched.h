@@ -74,9 +74,15 @@ _Noreturn void thread_exit(unsigned long status);
 void thread_yield(void);
 void thread_sleep(uint64_t ns);
 
-/* thread_current - never NULL after start-up. thread_paging - its counters; [own thread]. */
+/* What meter.c keeps of a thread; [own thread]. */
+struct thread_meter {
+	struct k_mem_paging_stats_t paging;
+	unsigned long loads;
+};
+
+/* thread_current - never NULL after start-up. */
 struct thread *thread_current(void);
-struct k_mem_paging_stats_t *thread_paging(struct thread *thread);
+struct thread_meter *thread_meter(struct thread *thread);
 
 /*
  * thread_enter_user - the calling thread goes on in user mode and is a user thread from now on: what

@@ -17,6 +17,8 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include <zpager/mmu.h>
+
 #include "../../kernel/disk.h"
 #include "../../kernel/ondemand.h"
 
@@ -100,6 +102,14 @@ static void short_groups(void)
 	test_races();
 }
 
+/* The on-demand section needs a store with an image. */
+static void custom_groups(void)
+{
+	short_groups();
+	if (world->store != WORLD_RAM)
+		test_ondemand();
+}
+
 static void run_port(void)
 {
 	test_conform();
@@ -142,7 +152,7 @@ static bool run(const char *name)
 	else if (is(name, "races"))
 		run_races();
 	else if (is(name, "custom") && custom_worlds[0].eviction != NULL)
-		in_worlds(short_groups, ARRAY(custom_worlds));
+		in_worlds(custom_groups, ARRAY(custom_worlds));
 	else if (is(name, "fault"))
 		run_fault();
 	else if (is(name, "day"))
@@ -163,6 +173,9 @@ unsigned int kernel_app(void)
 	(void)kernel_option("run", name, sizeof(name) - 1);
 	if (disk_start(ondemand_pages()) != Z_OK)
 		kernel_print("no disk: only what needs none can run\n");
+#ifdef CONFIG_BACKING_STORE_CUSTOM
+	z_store_custom_image_pages = ondemand_pages();
+#endif
 	if (!run(name)) {
 		kernel_print("run=%s: there is no such run\n", name);
 		return 1;
