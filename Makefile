@@ -12,7 +12,7 @@ compile = $(call configure,$(1)) && cmake --build $(BUILD)/$(1) -j $(JOBS)
 run_tests = ctest --test-dir $(BUILD)/$(1) --output-on-failure -j2 --no-tests=error
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test release clang check demo demo-kernel bench asan tsan coverage lint tidy format \
+.PHONY: help setup build test release clang check demo demo-kernel bench bench-kernel asan tsan coverage lint tidy format \
 	freestanding mutants size fault-cost check-programs clean
 
 help: ## this list
@@ -80,6 +80,10 @@ mutants: setup ## plant known faults in a copy, one at a time; the tests must no
 
 size: setup ## text, data and bss of the parts at -Os, compared with docs/SIZE.txt
 	@scripts/size.sh
+
+bench-kernel: setup ## instructions of a fault and faults of each algorithm on the boards, and sizes
+	@$(call configure,dev)
+	@scripts/bench_kernel.sh $(BUILD)/dev $(ARCH)
 
 fault-cost: release ## instructions of a fault for 10^3 to 10^6 frames (valgrind)
 	@scripts/fault_cost.sh

@@ -10,10 +10,10 @@
 #   noirq    the same, CONFIG_DEMAND_PAGING_ALLOW_IRQ off
 #   custom   the same, bound to the algorithm and the store of tests/qemu/custom
 #   demo     kernel/demo: a program of user mode that is bigger than the RAM for paging
-#   bench    tests, with many page frames
+#   bench    tests, with more RAM for the kernel itself, so that its pagers can have more page frames
 #
 # No header but the compiler's own and ours. The configuration is configs/kernel_ARCH_defconfig, and
-# after it configs/kernel_variant_VARIANT. What belongs to the on-demand section is not in the .elf but
+# what configs/kernel_variant_VARIANT and kernel_variant_VARIANT_ARCH say differently. What belongs to the on-demand section is not in the .elf but
 # in the .image, which is the beginning of the disk. Without the compiler there is no target, and the
 # tests say "skipped".
 
@@ -57,17 +57,18 @@ endfunction()
 function(zp_kernel_config to arch variant)
 	set(kconfig ${PROJECT_SOURCE_DIR}/Kconfig)
 	set(defconfig ${PROJECT_SOURCE_DIR}/configs/kernel_${arch}_defconfig)
-	set(more ${PROJECT_SOURCE_DIR}/configs/kernel_variant_${variant})
+	file(GLOB more CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/configs/kernel_variant_${variant}
+		${PROJECT_SOURCE_DIR}/configs/kernel_variant_${variant}_${arch})
 	set(script ${PROJECT_SOURCE_DIR}/scripts/genconfig.py)
 	file(READ ${defconfig} text)
-	if(EXISTS ${more})
-		file(STRINGS ${more} lines)
+	foreach(file ${more})
+		file(STRINGS ${file} lines)
 		foreach(line ${lines})
 			string(REGEX REPLACE "=.*" "" key ${line})
 			string(REGEX REPLACE "${key}=[^\n]*\n" "" text "${text}")
 			string(APPEND text "${line}\n")
 		endforeach()
-	endif()
+	endforeach()
 	file(CONFIGURE OUTPUT ${to}/defconfig CONTENT "${text}" @ONLY)
 	set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${defconfig} ${more})
 	add_custom_command(OUTPUT ${to}/zpager/autoconf.h

@@ -12,7 +12,7 @@
 #include "sched.h"
 #include "string.h"
 
-#define HEAP_PAGES 4096U
+#define HEAP_PAGES 8192U
 
 static struct spin lock;
 static uint8_t used[HEAP_PAGES]; /* [lock] */

@@ -37,7 +37,7 @@ truncate -s 16M "$work/disk"
 time=()
 [ "$cpus" -gt 1 ] || time=(-icount shift=0,sleep=off)
 memory=8M
-[ "$variant" != bench ] || memory=320M
+[ "$variant" != bench ] || memory=32M
 
 status=0
 timeout -k 5 "$limit" "${board[@]}" -smp "$cpus" -m "$memory" "${time[@]}" -kernel "$kernel.elf" \
