@@ -228,7 +228,7 @@ static void point_at_store(struct z_pager *p, uintptr_t va, size_t pages, z_loc_
 int z_pager_map_stored(struct z_pager *p, size_t pages, unsigned int prot, unsigned int flags,
 		       z_loc_t first, uintptr_t *va_inout)
 {
-	unsigned int how = flags | Z__MAP_STORED | Z_MAP_NORESERVE;
+	unsigned int how = flags | Z__MAP_STORED;
 	uintptr_t va = *va_inout;
 	int err;
 

@@ -127,7 +127,8 @@ Z_MUST_CHECK int z_pager_map(struct z_pager *pager, size_t pages, unsigned int p
  * location first + i * Z_PAGE_SIZE, and is brought in at the first touch.
  *   pages: > 0. prot: without Z_ACCESS_WRITE. flags: 0 or Z_MAP_FIXED. The locations are the store's
  *   for ever: it accepts location_free of them, keeps a clean copy after each page_in, and never
- *   gives them to another page (see z_block_store_open).
+ *   gives them to another page (see z_block_store_open). They are counted in the commitment like other
+ *   pages: they compete for the frames.
  *   0 | errors as z_pager_map | Z_ERR_INVAL also for Z_ACCESS_WRITE or an unaligned location.
  *   Of such pages z_pager_protect and z_pager_advise refuse what would change them: Z_ERR_PERM.
  */

@@ -49,6 +49,15 @@ static void assert_image(struct store_device *device, unsigned char *expected)
 /* The pages of the image, mapped: their entries say where they are, nothing has been read. */
 static uintptr_t map_image(struct sim_world *w, unsigned int prot)
 {
+	uintptr_t va = 0;
+
+	assert_int_equal(z_pager_map_stored(w->pager, IMAGE, prot, 0, image_loc(0), &va), 0);
+	return va;
+}
+
+/* The same with the right to write, which z_pager_map_stored refuses. */
+static uintptr_t map_image_against_the_contract(struct sim_world *w, unsigned int prot)
+{
 	const struct z_arch_ops *arch = z_sim_arch(w->sim);
 	uintptr_t va = sim_world_map(w, IMAGE, prot, 0);
 	z_key_t key = z_sim_env(w->sim)->lock(w->sim);
@@ -140,7 +149,7 @@ static void test_a_written_image_page_gets_a_place_of_its_own(void **state)
 {
 	struct fixture *f = *state;
 	struct sim_world *w = open_world(f);
-	uintptr_t va = map_image(w, SIM_WORLD_RW);
+	uintptr_t va = map_image_against_the_contract(w, SIM_WORLD_RW);
 
 	assert_image_at(f, w, va, 1);
 	sim_world_fill(w, va + Z_PAGE_SIZE, 42);
@@ -156,6 +165,39 @@ static void test_a_written_image_page_gets_a_place_of_its_own(void **state)
 		}
 	}
 	sim_world_verify(w, va + Z_PAGE_SIZE, 42);
+	close_world(f, w);
+}
+
+static void test_what_would_change_the_image_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct sim_world *w = open_world(f);
+	uintptr_t va = map_image(w, Z_ACCESS_READ);
+	uintptr_t other = va;
+
+	assert_int_equal(z_pager_map_stored(w->pager, 1, SIM_WORLD_RW, 0, image_loc(0), &other),
+			 Z_ERR_INVAL);
+	assert_int_equal(z_pager_map_stored(w->pager, 1, Z_ACCESS_READ, 0, z_loc(1), &other),
+			 Z_ERR_INVAL);
+	assert_int_equal(
+		z_pager_map_stored(w->pager, 1, Z_ACCESS_READ, Z_MAP_FIXED, image_loc(0), &other),
+		Z_ERR_BUSY);
+	assert_int_equal(other, va);
+	assert_int_equal(z_pager_protect(w->pager, va, IMAGE, SIM_WORLD_RW), Z_ERR_PERM);
+	assert_int_equal(z_pager_advise(w->pager, va, 1, Z_ADVICE_DONTNEED), Z_ERR_PERM);
+	assert_int_equal(z_pager_advise(w->pager, va, 1, Z_ADVICE_FREE), Z_ERR_PERM);
+	assert_int_equal(z_pager_advise(w->pager, va, 1, Z_ADVICE_COLD), 0);
+	assert_int_equal(z_pager_protect(w->pager, va, 1, Z_ACCESS_READ | Z_ACCESS_EXEC), 0);
+	assert_image_at(f, w, va, 0);
+	sim_world_check(w);
+	/* Unmapped and mapped again it is what it was; a part of it can be mapped alone. */
+	assert_int_equal(z_pager_unmap(w->pager, va, IMAGE), 0);
+	other = 0;
+	assert_int_equal(z_pager_map_stored(w->pager, 2, Z_ACCESS_READ, 0, image_loc(3), &other),
+			 0);
+	assert_int_equal(z_sim_read(w->sim, other + Z_PAGE_SIZE, f->page, Z_PAGE_SIZE), Z_SIM_OK);
+	store_page_fill(f->other, PAGE_RANDOM, image_seed(4));
+	assert_memory_equal(f->page, f->other, Z_PAGE_SIZE);
 	close_world(f, w);
 }
 
@@ -246,6 +288,7 @@ int main(void)
 		TEST(test_image_pages_come_and_go_without_a_write),
 		TEST(test_image_beside_other_pages),
 		TEST(test_a_written_image_page_gets_a_place_of_its_own),
+		TEST(test_what_would_change_the_image_is_refused),
 		TEST(test_nth_failure_of_the_device),
 	};
 
