@@ -3,8 +3,8 @@
  * k_mem.h - pageable memory for the kernel's users, under the names that users of the Zephyr RTOS
  * know. Everything else of the kernel is pinned.
  *
- * Differences, in all functions: an error is a return value and not an assertion; pins nest; a guard
- * page lies on both sides of each mapping. docs/COMING_FROM_ZEPHYR.md has the list.
+ * Differences, in all functions: an error is a return value and not an assertion; pins nest.
+ * docs/COMING_FROM_ZEPHYR.md has the list.
  *
  * Addresses and sizes: page-aligned, size > 0, else Z_ERR_INVAL. Context, unless said otherwise: a
  * thread, no lock held; may wait.

@@ -40,7 +40,7 @@ struct z_store_env kernel_store_env(void);
 
 struct kernel_pager_options {
 	const char *eviction;  /* NULL: the choice of Kconfig */
-	struct z_store *store; /* NULL: the one of Kconfig, which is then somebody else's */
+	struct z_store *store; /* NULL: somebody else's, in a kernel that is bound to one */
 	bool unlock_for_io;    /* CONFIG_DEMAND_PAGING_ALLOW_IRQ; without it: never */
 	bool soft_ad;          /* accessed and dirty by faults */
 	bool as_specified;  /* the trap handler calls z_page_fault, which is not told the access */
