@@ -61,7 +61,7 @@ int fdt_begin(struct fdt_walk *walk, const void *blob)
 	if (b == NULL || (uintptr_t)b % WORD != 0 || word(b) != MAGIC)
 		return Z_ERR_INVAL;
 	for (unsigned int i = 0; i < H_WORDS; i++)
-		h[i] = word(b + i * WORD);
+		h[i] = word(b + (size_t)i * WORD);
 	if (h[H_VERSION] < VERSION || h[H_COMPATIBLE] > VERSION || h[H_STRUCTURE] % WORD != 0 ||
 	    h[H_STRUCTURE] < sizeof(h) || h[H_STRINGS] < sizeof(h) ||
 	    !lies_within(h[H_STRUCTURE], h[H_STRUCTURE_BYTES], h[H_TOTAL]) ||
