@@ -132,7 +132,7 @@ static void *scratch(void *ctx, uintptr_t va, z_phys_t phys, enum z_scratch_use 
 	return template_scratch_map(phys);
 }
 
-/* The next mapping replaces this one. */
+/* A stray pointer faults from here on. */
 static void scratch_done(void *ctx, uintptr_t va, z_phys_t phys, void *mapping,
 			 enum z_scratch_use use)
 {
@@ -141,6 +141,7 @@ static void scratch_done(void *ctx, uintptr_t va, z_phys_t phys, void *mapping,
 	(void)phys;
 	(void)mapping;
 	(void)use;
+	template_scratch_unmap();
 }
 
 /* With hardware bits only a stale TLB gets here; without them this is what makes them. */

@@ -26,7 +26,7 @@ extern const struct z_env_ops z_template_env;
 z_spt_t template_pte_read(uintptr_t va);
 z_spt_t template_pte_swap(uintptr_t va, z_spt_t entry);
 
-/* template_pte_update - clear, then set flags of an IN entry; atomic. */
+/* template_pte_update - clear, then set flags and permissions of an entry of any kind; atomic. */
 void template_pte_update(uintptr_t va, uint64_t clear, uint64_t set);
 
 /* template_tables - make sure that there are tables for the range. 0 | Z_ERR_NOMEM. */
@@ -40,6 +40,9 @@ void template_shootdown(uintptr_t va);
  * executable, in the running CPU's tables only, TLB done. Returns the address.
  */
 void *template_scratch_map(z_phys_t phys);
+
+/* template_scratch_unmap - nothing is there any more, TLB done. */
+void template_scratch_unmap(void);
 
 /* Interrupts, a spin lock if there are several CPUs, a scheduler, a clock. */
 unsigned long template_irq_lock(void); /* interrupts off; what was */

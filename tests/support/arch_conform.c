@@ -430,6 +430,8 @@ static void batches(void **state)
 		assert_int_equal(ops[i].status, 0);
 		assert_int_equal(ops[i].dirty, i % 2 == 1);
 		ac_expect(2 * i, Z_ENTRY_HELD, RW);
+		/* The shoot-down was for all of them, not for the first alone. */
+		assert_int_equal(ac_try_access(2 * i, Z_ACCESS_WRITE), ARCH_ACCESS_FAULT);
 		ops[i].loc = z_loc((i + 1) * Z_PAGE_SIZE);
 		ops[i].untouched = i % 4 == 0;
 	}
