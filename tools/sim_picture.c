@@ -188,32 +188,42 @@ static void line_style(FILE *file, const struct sim_plan *plan, size_t algorithm
 	}
 }
 
+/* An optimum of another cost than misses would lie on the floor, or just above. */
+static bool is_drawn(const struct sim_plan *plan, size_t algorithm)
+{
+	return algorithm == 0 || plan->algorithms[algorithm].kind != REPLAY_OPTIMUM;
+}
+
 static void curves(const struct panel *p)
 {
-	size_t n = p->plan->nalgorithms;
-
 	(void)fputs("<path class=\"below\" d=\"", p->file);
 	points(p, 0);
 	(void)fprintf(p->file, "V%.1fH%.1fZ\"/>\n", BOTTOM, x_of(p, 0));
-	for (size_t i = n; i > 0; i--) {
-		(void)fputs("<path ", p->file);
-		line_style(p->file, p->plan, i - 1);
-		(void)fputs(" d=\"", p->file);
-		points(p, i - 1);
-		(void)fputs("\"/>\n", p->file);
+	for (size_t i = p->plan->nalgorithms; i-- > 0;) {
+		if (is_drawn(p->plan, i)) {
+			(void)fputs("<path ", p->file);
+			line_style(p->file, p->plan, i);
+			(void)fputs(" d=\"", p->file);
+			points(p, i);
+			(void)fputs("\"/>\n", p->file);
+		}
 	}
 }
 
 static void legend(const struct panel *p)
 {
-	for (size_t i = 0; i < p->plan->nalgorithms; i++) {
-		double y = TOP + 8 + 20 * (double)i;
+	double y = TOP + 8;
 
+	for (size_t i = 0; i < p->plan->nalgorithms; i++) {
+		if (!is_drawn(p->plan, i)) {
+			continue;
+		}
 		(void)fputs("<path ", p->file);
 		line_style(p->file, p->plan, i);
 		(void)fprintf(p->file, " d=\"M%.1f %.1fh26\"/>\n", RIGHT + 18, y);
 		(void)fprintf(p->file, "<text x=\"%.1f\" y=\"%.1f\">%s%s</text>\n", RIGHT + 52,
 			      y + 4.5, p->plan->algorithms[i].name, i == 0 ? ", the floor" : "");
+		y += 20;
 	}
 }
 

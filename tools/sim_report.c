@@ -45,7 +45,7 @@ static void print_cell(const struct sim_plan *plan, const struct sim_trace *t, s
 			       plan->sizes[size].percent ? sim_size_text(&plan->sizes[size], text)
 							 : "");
 	}
-	(void)printf("%-14s %-10s %9llu %8llu %8.3f %9llu %9llu %7.2f %7.2f %5u %8.0f\n", where,
+	(void)printf("%-14s %-11s %9llu %8llu %8.3f %9llu %9llu %7.2f %7.2f %5u %8.0f\n", where,
 		     plan->algorithms[algorithm].name, (big)r->misses, (big)r->cold,
 		     ratio(r, sim_cell(plan, t, size, 0)), (big)r->read, (big)r->written,
 		     per(r->soft, r->misses), per(r->examined, r->misses), r->examined_most,
@@ -63,7 +63,7 @@ void sim_print_trace(const struct sim_plan *plan, const struct sim_trace *t)
 				     t->k, t->frames[i]);
 		}
 	}
-	(void)printf("%-14s %-10s %9s %8s %8s %9s %9s %7s %7s %5s %8s\n", "frames", "algorithm",
+	(void)printf("%-14s %-11s %9s %8s %8s %9s %9s %7s %7s %5s %8s\n", "frames", "algorithm",
 		     "misses", "cold", "/ OPT", "read", "written", "soft", "exam", "most", "ms");
 	for (size_t size = 0; size < plan->nsizes; size++) {
 		for (size_t i = 0; i < plan->nalgorithms; i++) {
@@ -136,13 +136,50 @@ static void print_head(const struct sim_plan *plan, size_t n)
 {
 	char text[SIM_SIZE_TEXT];
 
-	(void)printf("misses / OPT, geometric mean of %zu traces x %zu sizes\n%-10s %7s", n,
+	(void)printf("misses / OPT, geometric mean of %zu traces x %zu sizes\n%-11s %7s", n,
 		     plan->nsizes, "algorithm", "all");
 	for (size_t size = 0; has_columns(plan) && size < plan->nsizes; size++) {
 		(void)printf(" %7s", sim_size_text(&plan->sizes[size], text));
 	}
 	(void)printf("  %5s %-17s %6s %5s %5s %6s %7s\n", "worst", "cell", "exam", "most", "soft",
 		     "I/O", "Mref/s");
+}
+
+/* The smallest misses / OPT of a cell among the modules, 0 if there is none. */
+static double best_ratio(const struct sim_plan *plan, const struct sim_trace *t, size_t size)
+{
+	double best = 0;
+
+	for (size_t i = 0; i < plan->nalgorithms; i++) {
+		double own = ratio(sim_cell(plan, t, size, i), sim_cell(plan, t, size, 0));
+
+		if (plan->algorithms[i].kind == REPLAY_MODULE && (best == 0 || own < best)) {
+			best = own;
+		}
+	}
+	return best;
+}
+
+/* As if the best module were chosen for each cell: what an adaptive one is held against. */
+static void print_best(const struct sim_plan *plan, const struct sim_trace *traces, size_t n)
+{
+	double mean[SIM_SIZES_MAX] = {0};
+	double all = 0;
+
+	if (best_ratio(plan, &traces[0], 0) == 0) {
+		return;
+	}
+	for (size_t size = 0; size < plan->nsizes; size++) {
+		for (size_t trace = 0; trace < n; trace++) {
+			mean[size] += log(best_ratio(plan, &traces[trace], size)) / (double)n;
+		}
+		all += mean[size] / (double)plan->nsizes;
+	}
+	(void)printf("%-11s %7.3f", "best module", exp(all));
+	for (size_t size = 0; has_columns(plan) && size < plan->nsizes; size++) {
+		(void)printf(" %7.3f", exp(mean[size]));
+	}
+	(void)puts("  chosen for each cell");
 }
 
 void sim_print_summary(const struct sim_plan *plan, const struct sim_trace *traces, size_t n)
@@ -154,7 +191,7 @@ void sim_print_summary(const struct sim_plan *plan, const struct sim_trace *trac
 	print_head(plan, n);
 	for (size_t i = 0; i < plan->nalgorithms; i++) {
 		sum_up(plan, traces, n, i, &s);
-		(void)printf("%-10s %7.3f", plan->algorithms[i].name, s.all);
+		(void)printf("%-11s %7.3f", plan->algorithms[i].name, s.all);
 		for (size_t size = 0; has_columns(plan) && size < plan->nsizes; size++) {
 			(void)printf(" %7.3f", s.size[size]);
 		}
@@ -163,6 +200,7 @@ void sim_print_summary(const struct sim_plan *plan, const struct sim_trace *trac
 		(void)printf("  %5.2f %-17s %6.2f %5u %5.2f %6.3f %7.0f\n", s.worst, cell,
 			     s.examined, s.most, s.soft, s.io, s.refs_per_second / 1e6);
 	}
+	print_best(plan, traces, n);
 }
 
 /* ---- JSON -------------------------------------------------------------------------------- */
@@ -179,18 +217,20 @@ static void json_text(const char *text)
 	(void)putchar('"');
 }
 
+static const char *const kinds[] = {"module", "optimum", "reference"};
+
 static void json_cell(const struct sim_plan *plan, const struct sim_trace *t, size_t size,
 		      size_t algorithm)
 {
 	const struct replay_result *r = sim_cell(plan, t, size, algorithm);
 
 	(void)printf("{\"frames\": %u, \"percent\": %.3f, \"algorithm\": \"%s\", "
-		     "\"misses\": %llu, \"cold\": %llu, \"misses_to_opt\": %.6f, "
+		     "\"kind\": \"%s\", \"misses\": %llu, \"cold\": %llu, \"misses_to_opt\": %.6f, "
 		     "\"read\": %llu, \"written\": %llu, \"evictions\": %llu, ",
 		     t->frames[size], 100 * per(t->frames[size], t->pages),
-		     plan->algorithms[algorithm].name, (big)r->misses, (big)r->cold,
-		     ratio(r, sim_cell(plan, t, size, 0)), (big)r->read, (big)r->written,
-		     (big)r->evictions);
+		     plan->algorithms[algorithm].name, kinds[plan->algorithms[algorithm].kind],
+		     (big)r->misses, (big)r->cold, ratio(r, sim_cell(plan, t, size, 0)),
+		     (big)r->read, (big)r->written, (big)r->evictions);
 	(void)printf("\"soft\": %llu, \"examined\": %llu, \"examined_most\": %u, "
 		     "\"seconds\": %.6f}",
 		     (big)r->soft, (big)r->examined, r->examined_most, r->seconds);
