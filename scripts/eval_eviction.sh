@@ -4,6 +4,7 @@
 # eval_eviction.sh - all eviction algorithms over all traces of a folder, against the optimum.
 #
 #   eval_eviction.sh ZPAGER [OPTIONS of zpager sim]     (default: --summary)
+#   eval_eviction.sh ZPAGER --pictures                  the curves of docs/pictures anew
 #
 # The folder is $TRACES or $ZPAGER_TRACES: files *.pgt or *.pgt.zst (docs/FORMATS.md).
 set -euo pipefail
@@ -26,6 +27,16 @@ if [ ${#traces[@]} -eq 0 ]; then
 	echo "eval-eviction: $folder has no trace (*.pgt or *.pgt.zst)" >&2
 	exit 2
 fi
+
+# A database and a compiler, as the README shows them.
+if [ "${1:-}" = --pictures ]; then
+	for name in sqlite cc1; do
+		"$zpager" sim --trace "$folder/$name.pgt.zst" --frames 5%:100%:2.5% --summary \
+			--svg "$(dirname "$0")/../docs/pictures/misses_$name.svg"
+	done
+	exit
+fi
+
 options=()
 for trace in "${traces[@]}"; do
 	options+=(--trace "$trace")

@@ -145,7 +145,7 @@ static void print_head(const struct sim_plan *plan, size_t n)
 		     "I/O", "Mref/s");
 }
 
-/* The smallest misses / OPT of a cell among the modules, 0 if there is none. */
+/* The smallest misses / OPT of a cell among the modules. */
 static double best_ratio(const struct sim_plan *plan, const struct sim_trace *t, size_t size)
 {
 	double best = 0;
@@ -165,8 +165,12 @@ static void print_best(const struct sim_plan *plan, const struct sim_trace *trac
 {
 	double mean[SIM_SIZES_MAX] = {0};
 	double all = 0;
+	size_t modules = 0;
 
-	if (best_ratio(plan, &traces[0], 0) == 0) {
+	for (size_t i = 0; i < plan->nalgorithms; i++) {
+		modules += plan->algorithms[i].kind == REPLAY_MODULE;
+	}
+	if (modules < 2) {
 		return;
 	}
 	for (size_t size = 0; size < plan->nsizes; size++) {
