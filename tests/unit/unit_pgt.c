@@ -194,6 +194,36 @@ static void damaged_packed(void **state)
 	}
 }
 
+/* Any bytes behind a header, fewer than it promises: refused, whatever they are, with a reason. */
+static void any_bytes(void **state)
+{
+	static const char header[] = "PGT2 k=1 pages=3 refs=200 ticks=1\n";
+	unsigned char bytes[200];
+	uint64_t seed = ev_seed(31);
+	uint32_t good = 0;
+
+	(void)state;
+	memcpy(bytes, header, sizeof(header) - 1);
+	for (uint32_t i = 0; i < 3000; i++) {
+		size_t size = sizeof(header) - 1 + ev_random(&seed, 100);
+		char err[200] = "";
+		FILE *file = fopen(PLAIN, "wb");
+		struct pgt *t;
+
+		for (size_t k = sizeof(header) - 1; k < size; k++) {
+			bytes[k] = (unsigned char)ev_random(&seed, i % 2 == 0 ? 256 : 128);
+		}
+		assert_non_null(file);
+		assert_int_equal(fwrite(bytes, 1, size, file), size);
+		assert_int_equal(fclose(file), 0);
+		good += pgt_open(PLAIN, &t, err, sizeof(err)) == 0;
+		assert_true((t == NULL) == (err[0] != '\0'));
+		pgt_close(t);
+	}
+	assert_int_equal(good, 0);
+	(void)unlink(PLAIN);
+}
+
 static void bad_paths(void **state)
 {
 	struct pgt *t;
@@ -237,7 +267,8 @@ int main(void)
 		cmocka_unit_test(plain_round_trip), cmocka_unit_test(packed_round_trip),
 		cmocka_unit_test(empty_trace),      cmocka_unit_test(bad_headers),
 		cmocka_unit_test(bad_bodies),       cmocka_unit_test(damaged_packed),
-		cmocka_unit_test(bad_paths),        cmocka_unit_test(bad_arguments),
+		cmocka_unit_test(any_bytes),        cmocka_unit_test(bad_paths),
+		cmocka_unit_test(bad_arguments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "eviction_host.h"
+#include "eviction_opt.h"
 #include "replay.h"
 #include "trace_make.h"
 
@@ -153,6 +154,31 @@ static void optimum_against_all_schedules(void **state)
 		      (unsigned long long)plain);
 	assert_true(heuristic < plain);
 	assert_true(heuristic * 100 <= least * 102);
+}
+
+/* On larger memories, against the same rule written down without a heap. */
+static void optimum_against_plain_one(void **state)
+{
+	const uint32_t percents[] = {1, 10, 40, 90};
+	struct pgt *t;
+
+	(void)state;
+	for (size_t i = 0; (t = trace_made(i)) != NULL; i++) {
+		uint32_t *pages = malloc(t->nrefs * sizeof(*pages));
+
+		assert_non_null(pages);
+		for (uint64_t k = 0; k < t->nrefs; k++) {
+			pages[k] = pgt_page(t->refs[k]);
+		}
+		for (size_t k = 0; k < sizeof(percents) / sizeof(percents[0]); k++) {
+			uint32_t frames = t->pages.count * percents[k] / 100 + 1;
+
+			assert_int_equal(run_named(t, "opt", frames).misses,
+					 ev_opt_misses(pages, t->nrefs, t->pages.count, frames));
+		}
+		free(pages);
+		pgt_close(t);
+	}
 }
 
 /* A dirty page with the farther use against a clean one with the nearer. */
@@ -487,6 +513,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(optimum_against_all_schedules),
+		cmocka_unit_test(optimum_against_plain_one),
 		cmocka_unit_test(optimum_with_writes),
 		cmocka_unit_test(textbook_figures),
 		cmocka_unit_test(random_is_random),
