@@ -4,7 +4,8 @@
  *
  * Definitions (docs/EVICTION.md): misses include the first references; misses / OPT is the quotient
  * for the same trace and size, its mean over cells is geometric; frames examined and soft faults are
- * a miss, their means over cells arithmetic; I/O is pages read and written, divided by OPT's.
+ * a miss, their means over cells arithmetic; wb is write-backs and I/O pages read and written, each
+ * divided by OPT's.
  *
  * Locks: none. Limits: none.
  */
@@ -14,6 +15,9 @@
 #include "sim.h"
 
 typedef unsigned long long big;
+
+/* A table of more traces than that would be too wide. */
+#define COLUMNS_MAX 20
 
 static double per(uint64_t a, uint64_t b)
 {
@@ -28,6 +32,12 @@ static double ratio(const struct replay_result *r, const struct replay_result *o
 static double io(const struct replay_result *r, const struct replay_result *opt)
 {
 	return per(r->read + r->written, opt->read + opt->written);
+}
+
+/* With 0 taken for 1: a mean of quotients needs numbers. */
+static double written_ratio(const struct replay_result *r, const struct replay_result *opt)
+{
+	return per(r->written > 0 ? r->written : 1, opt->written > 0 ? opt->written : 1);
 }
 
 /* ---- one trace --------------------------------------------------------------------------- */
@@ -79,7 +89,7 @@ struct summary {
 	double all, size[SIM_SIZES_MAX]; /* geometric means of misses / OPT */
 	double worst;
 	size_t worst_trace, worst_size;
-	double soft, examined, io;
+	double soft, examined, io, written;
 	uint32_t most;
 	double refs_per_second;
 };
@@ -92,6 +102,7 @@ static void add_cell(const struct sim_plan *plan, const struct sim_trace *traces
 
 	s->size[size] += log(ratio(r, opt));
 	s->io += log(io(r, opt));
+	s->written += log(written_ratio(r, opt));
 	if (ratio(r, opt) > s->worst) {
 		s->worst = ratio(r, opt);
 		s->worst_trace = trace;
@@ -121,6 +132,7 @@ static void sum_up(const struct sim_plan *plan, const struct sim_trace *traces, 
 	}
 	s->all = exp(s->all);
 	s->io = exp(s->io / cells);
+	s->written = exp(s->written / cells);
 	s->soft /= cells;
 	s->examined /= cells;
 	s->refs_per_second = seconds > 0 ? refs / seconds : 0;
@@ -141,8 +153,8 @@ static void print_head(const struct sim_plan *plan, size_t n)
 	for (size_t size = 0; has_columns(plan) && size < plan->nsizes; size++) {
 		(void)printf(" %7s", sim_size_text(&plan->sizes[size], text));
 	}
-	(void)printf("  %5s %-17s %6s %5s %5s %6s %7s\n", "worst", "cell", "exam", "most", "soft",
-		     "I/O", "Mref/s");
+	(void)printf("  %5s %-17s %6s %5s %5s %6s %6s %7s\n", "worst", "cell", "exam", "most",
+		     "soft", "wb", "I/O", "Mref/s");
 }
 
 /* The smallest misses / OPT of a cell among the modules. */
@@ -186,6 +198,29 @@ static void print_best(const struct sim_plan *plan, const struct sim_trace *trac
 	(void)puts("  chosen for each cell");
 }
 
+/* The mean over the sizes for each trace: who wins where. */
+static void print_by_trace(const struct sim_plan *plan, const struct sim_trace *traces, size_t n)
+{
+	(void)printf("\nfor each trace\n%-11s", "algorithm");
+	for (size_t trace = 0; trace < n; trace++) {
+		(void)printf(" %9.9s", traces[trace].name);
+	}
+	(void)putchar('\n');
+	for (size_t i = 0; i < plan->nalgorithms; i++) {
+		(void)printf("%-11s", plan->algorithms[i].name);
+		for (size_t trace = 0; trace < n; trace++) {
+			double mean = 0;
+
+			for (size_t size = 0; size < plan->nsizes; size++) {
+				mean += log(ratio(sim_cell(plan, &traces[trace], size, i),
+						  sim_cell(plan, &traces[trace], size, 0)));
+			}
+			(void)printf(" %9.3f", exp(mean / (double)plan->nsizes));
+		}
+		(void)putchar('\n');
+	}
+}
+
 void sim_print_summary(const struct sim_plan *plan, const struct sim_trace *traces, size_t n)
 {
 	struct summary s;
@@ -201,10 +236,13 @@ void sim_print_summary(const struct sim_plan *plan, const struct sim_trace *trac
 		}
 		(void)snprintf(cell, sizeof(cell), "%s %s", traces[s.worst_trace].name,
 			       sim_size_text(&plan->sizes[s.worst_size], text));
-		(void)printf("  %5.2f %-17s %6.2f %5u %5.2f %6.3f %7.0f\n", s.worst, cell,
-			     s.examined, s.most, s.soft, s.io, s.refs_per_second / 1e6);
+		(void)printf("  %5.2f %-17s %6.2f %5u %5.2f %6.3f %6.3f %7.0f\n", s.worst, cell,
+			     s.examined, s.most, s.soft, s.written, s.io, s.refs_per_second / 1e6);
 	}
 	print_best(plan, traces, n);
+	if (n > 1 && n <= COLUMNS_MAX) {
+		print_by_trace(plan, traces, n);
+	}
 }
 
 /* ---- JSON -------------------------------------------------------------------------------- */
@@ -270,10 +308,11 @@ static void json_summary(const struct sim_plan *plan, const struct sim_trace *tr
 	(void)printf("}, \"worst\": %.6f, \"worst_trace\": ", s.worst);
 	json_text(traces[s.worst_trace].name);
 	(void)printf(", \"worst_size\": \"%s\", \"examined_per_miss\": %.6f, "
-		     "\"examined_most\": %u, \"soft_per_miss\": %.6f, \"io_to_opt\": %.6f, "
+		     "\"examined_most\": %u, \"soft_per_miss\": %.6f, \"written_to_opt\": %.6f, "
+		     "\"io_to_opt\": %.6f, "
 		     "\"references_per_second\": %.0f}",
 		     sim_size_text(&plan->sizes[s.worst_size], text), s.examined, s.most, s.soft,
-		     s.io, s.refs_per_second);
+		     s.written, s.io, s.refs_per_second);
 }
 
 void sim_print_json(const struct sim_plan *plan, const struct sim_trace *traces, size_t n)

@@ -36,8 +36,8 @@ refused "not bits or soft" --trace "$trace" --access hard
 refused "not a number from 1" --trace "$trace" --readaround x
 refused "takes no argument" "$trace"
 refused "see zpager sim --help" --trace "$trace" --nothing
-printf 'PGT2 k=0 pages=0 refs=0 ticks=0\n' >"$work/empty.pgt"
-refused "without references" --trace "$work/empty.pgt"
+printf 'PGT2 k=0 pages=0 refs=0 ticks=0\n' >"$work/empty"
+refused "without references" --trace "$work/empty"
 
 # Every algorithm is there; a list, twice the same trace, and a range of sizes.
 "$zpager" sim --help >"$work/help"
@@ -90,4 +90,14 @@ assert len(set(places)) == len(places), "texts lie on one another"
 texts = [t.text for t in picture.iter(space + "text")]
 assert "nru" in texts and "opt, the floor" in texts and "misses per million instructions" in texts
 END
+# The evaluation of a folder: the one trace that is in the tree; and no folder, an empty one.
+eval=$ZPAGER_SOURCE/scripts/eval_eviction.sh
+env -u ZPAGER_TRACES TRACES="$ZPAGER_SOURCE/tests/eval" "$eval" "$zpager" >"$work/eval"
+grep -q "geometric mean of 1 traces x 4 sizes" "$work/eval" || fail "eval_eviction.sh: $(cat "$work/eval")"
+for folder in "" "$work"; do
+	status=0
+	env -u ZPAGER_TRACES TRACES="$folder" "$eval" "$zpager" 2>"$work/err" || status=$?
+	[ "$status" = 2 ] && grep -q "eval-eviction: " "$work/err" ||
+		fail "eval_eviction.sh with \"$folder\": exit status $status, $(cat "$work/err")"
+done
 echo "zpager sim: table, JSON, picture and errors are as they should be"
