@@ -26,7 +26,7 @@
 #include "replay.h"
 
 /* The state of a page. The lowest bits are those of sample(). */
-#define SEEN     4U /* was in memory before */
+#define SEEN     4U /* was touched before */
 #define RESIDENT 8U
 #define TRAPS    16U /* soft: the next touch faults */
 
@@ -69,8 +69,8 @@ static unsigned int sample(void *core, const struct z_page_frame *pf, bool clear
 
 /* ---- the miss ---------------------------------------------------------------------------- */
 
-/* A frame that is free now. not: the page that may not be its victim. NULL: there is none. */
-static struct z_page_frame *evict(struct machine *m, uint32_t not )
+/* A frame that is free now. wanted: the page that may not be its victim. NULL: there is none. */
+static struct z_page_frame *evict(struct machine *m, uint32_t wanted)
 {
 	struct z_page_frame *pf;
 	uint32_t page;
@@ -85,24 +85,24 @@ static struct z_page_frame *evict(struct machine *m, uint32_t not )
 		return NULL;
 	}
 	page = page_in(m, pf);
-	if (page == not ) {
+	if (page == wanted) {
 		return NULL;
 	}
 	m->ops->remove(m->state, pf, Z_REMOVE_EVICT);
 	m->r->evictions++;
 	m->r->written += (m->bits[page] & Z_INFO_DIRTY) != 0;
-	m->bits[page] = SEEN;
+	m->bits[page] &= SEEN;
 	z__ghost_note_locked(&m->ghosts, (uintptr_t)pf->addr);
 	return pf;
 }
 
 static bool fill(struct machine *m, uint32_t page, unsigned int dirty, enum z_add_reason reason,
-		 uint32_t not )
+		 uint32_t wanted)
 {
 	struct z_page_frame *pf;
 	uint32_t distance;
 
-	pf = m->used < m->host.nframes ? &m->host.frames[m->used++] : evict(m, not );
+	pf = m->used < m->host.nframes ? &m->host.frames[m->used++] : evict(m, wanted);
 	if (pf == NULL) {
 		return false;
 	}
@@ -166,7 +166,7 @@ static void miss(struct machine *m, uint32_t page, unsigned int touch)
 	if (m->order != NULL) {
 		fill_around(m, page);
 	}
-	m->bits[page] = (uint8_t)((m->bits[page] | SEEN | touch) & ~TRAPS);
+	m->bits[page] = (uint8_t)((m->bits[page] | touch) & ~TRAPS);
 }
 
 /* ---- the run ----------------------------------------------------------------------------- */
@@ -182,7 +182,7 @@ static void soft_fault(struct machine *m, uint32_t page, unsigned int touch)
 
 static inline unsigned int touch_of(uint32_t ref)
 {
-	return Z_INFO_ACCESSED | (ref & PGT_WRITE);
+	return SEEN | Z_INFO_ACCESSED | (ref & PGT_WRITE);
 }
 
 _Static_assert((unsigned int)Z_INFO_DIRTY == PGT_WRITE, "a reference's flag is the page's bit");

@@ -46,6 +46,21 @@ static struct replay_result run_named(const struct pgt *t, const char *name, uin
 	return run(t, &a, (struct replay_options){.frames = frames});
 }
 
+/* r read, w write: "r1 w2 " ... */
+static struct pgt *trace_from(const char *text)
+{
+	struct pgt *t = trace_new("text");
+
+	while (*text != '\0') {
+		char *end;
+		unsigned long number = strtoul(text + 1, &end, 10);
+
+		trace_add(t, number, *text == 'w' ? PGT_WRITE : PGT_READ);
+		text = end + (*end == ' ' ? 1 : 0);
+	}
+	return t;
+}
+
 /* ---- the optimum ------------------------------------------------------------------------- */
 
 enum { SEARCH_PAGES = 5, SETS = 1 << SEARCH_PAGES, NEVER = 1000000 };
@@ -230,6 +245,19 @@ static void textbook_figures(void **state)
 	pgt_close(t);
 }
 
+/* Two frames; the victims are 1, dirty, then 3 and 2, dirty again (fifo: 2, then 3). */
+static void written_victims(void **state)
+{
+	struct pgt *t = trace_from("w1 r2 r3 w2 r4 r5");
+
+	(void)state;
+	assert_int_equal(run_named(t, "true-lru", 2).written, 2);
+	assert_int_equal(run_named(t, "fifo", 2).written, 2);
+	assert_int_equal(run_named(t, "true-lru", 2).evictions, 3);
+	assert_int_equal(run_named(t, "true-lru", 3).written, 1);
+	pgt_close(t);
+}
+
 /* Random choice on a loop of n + 1 pages misses about once in (n + 1) / 2 references; a model. */
 static void random_is_random(void **state)
 {
@@ -380,21 +408,6 @@ static void expect_calls(const char *calls)
 	}
 }
 
-/* r read, w write: "r1 w2 " ... */
-static struct pgt *trace_from(const char *text)
-{
-	struct pgt *t = trace_new("text");
-
-	while (*text != '\0') {
-		char *end;
-		unsigned long number = strtoul(text + 1, &end, 10);
-
-		trace_add(t, number, *text == 'w' ? PGT_WRITE : PGT_READ);
-		text = end + (*end == ' ' ? 1 : 0);
-	}
-	return t;
-}
-
 /* The number behind the point: bits of sample() (1 accessed, 2 dirty), or the refault's distance. */
 static void calls_with_bits(void **state)
 {
@@ -454,6 +467,15 @@ static void calls_with_read_around(void **state)
 	assert_int_equal(r.misses, 2);
 	assert_int_equal(r.cold, 2);
 	assert_int_equal(r.read, 5);
+	pgt_close(t);
+
+	/* 9 comes with 8 and goes untouched: its first reference is a cold miss all the same. */
+	t = trace_from("r8 r16 r20 r9");
+	o.frames = 2;
+	r = run(t, &spy_algorithm, o);
+	expect_calls("f8.0 a9.0 l8.1 r8.0 f16.0 l9.0 r9.0 f20.0 l16.1 r16.0 g9.2 f9.0 l20.1 r20.0 "
+		     "a8.0 ");
+	assert_int_equal(r.cold, 4);
 	pgt_close(t);
 
 	/* With one frame, what is read ahead may not push out the page that is wanted. */
@@ -516,6 +538,7 @@ int main(void)
 		cmocka_unit_test(optimum_against_plain_one),
 		cmocka_unit_test(optimum_with_writes),
 		cmocka_unit_test(textbook_figures),
+		cmocka_unit_test(written_victims),
 		cmocka_unit_test(random_is_random),
 		cmocka_unit_test(sums_are_right),
 		cmocka_unit_test(calls_with_bits),
