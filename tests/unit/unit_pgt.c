@@ -204,7 +204,7 @@ static void any_bytes(void **state)
 
 	(void)state;
 	memcpy(bytes, header, sizeof(header) - 1);
-	for (uint32_t i = 0; i < 3000; i++) {
+	for (uint32_t i = 0; i < 1000; i++) {
 		size_t size = sizeof(header) - 1 + ev_random(&seed, 100);
 		char err[200] = "";
 		FILE *file = fopen(PLAIN, "wb");
