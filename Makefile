@@ -12,8 +12,8 @@ compile = $(call configure,$(1)) && cmake --build $(BUILD)/$(1) -j $(JOBS)
 run_tests = ctest --test-dir $(BUILD)/$(1) --output-on-failure -j2 --no-tests=error
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test release clang check demo demo-kernel bench bench-kernel asan tsan coverage lint tidy format \
-	freestanding mutants size fault-cost check-programs clean
+.PHONY: help setup build test release clang check demo demo-kernel bench bench-kernel eval-eviction asan tsan coverage \
+	lint tidy format freestanding mutants size fault-cost check-programs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,11 @@ demo-kernel: setup ## Lua in user mode on a board with 2 MiB for paging: ARCH=ri
 
 bench: release ## print the figures of this machine
 	@$(BUILD)/release/bin/zpager bench
+
+eval-eviction: setup ## eviction algorithms against the optimum: TRACES=folder, OPTIONS=of zpager sim
+	@$(call configure,release)
+	@cmake --build $(BUILD)/release -j $(JOBS) --target zpager >/dev/null
+	@TRACES="$(TRACES)" scripts/eval_eviction.sh $(BUILD)/release/bin/zpager $(OPTIONS)
 
 asan: setup ## all host tests under the address and undefined-behaviour sanitizers
 	@$(call compile,asan)

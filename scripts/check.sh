@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 export BUILD=${BUILD:-build}
 jobs=${JOBS:-$(nproc)}
-host_labels='^(unit|contract|conform|model|sim|regress)$'
+host_labels='^(unit|contract|conform|model|sim|eval|regress)$'
 times=()
 
 stage() {

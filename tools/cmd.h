@@ -21,6 +21,7 @@
 
 int cmd_run(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_sim(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 
 /* cmd_fail - "zpager: ..." on stderr; returns the status. */

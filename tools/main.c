@@ -22,6 +22,7 @@ struct command {
 static const struct command commands[] = {
 	{"run", cmd_run, "run an unmodified program with less memory than it needs"},
 	{"bench", cmd_bench, "print what accesses and faults cost on this machine"},
+	{"sim", cmd_sim, "compare eviction algorithms with the optimum, on traces"},
 	{"list", cmd_list, "list the stores and the eviction algorithms"},
 };
 
