@@ -2,8 +2,9 @@
 /*
  * eviction_sim.h - the smallest pager there can be: references to pages, frames, one algorithm.
  *
- * A miss takes a free frame or evicts one; the bits of the frame are cleared, the algorithm is told,
- * and then the reference is made. Counts misses and dirty victims.
+ * A miss takes a free frame or evicts one; the bits of the frame are cleared, the algorithm is told
+ * (also how long the page was out, as exactly as the core at its best), and then the reference is
+ * made. Counts misses and dirty victims.
  * Locks: none, one thread. Limits: memory.
  */
 #ifndef ZPAGER_TESTS_EVICTION_SIM_H
@@ -17,6 +18,8 @@ struct ev_sim {
 	uint32_t *frame_of;  /* by page; EV_NONE: not resident */
 	uint32_t *page_in;   /* by frame */
 	uint32_t *evictions; /* by frame */
+	uint64_t *out_since; /* by page: the eviction that took it out, counted from 1; 0: never */
+	uint64_t evicted;    /* evictions so far */
 	uint32_t used;       /* frames that were filled at least once */
 	uint64_t misses;
 	uint64_t written; /* victims that were dirty */
