@@ -20,10 +20,10 @@
  *
  * The cold share grows by one page for each page that comes back in its test period, and shrinks by
  * one for each that goes and does not (it is taken off as the page goes, and given back twice). It
- * stays between a tenth and a fifth of the frames: below, a page has no time to be used again; above,
- * hot pages go.
+ * stays between an eighth and a fifth of the frames: below, a page has no time to be used again;
+ * above, hot pages go.
  *
- * Cost, advice, limits: those of probation.h. State: 8 bytes a frame and 2 for ghosts.
+ * Cost, advice, limits: those of probation.h. State: 8 bytes a frame and 4 for ghosts.
  * Locks: pager lock, see eviction.h.
  */
 #include "probation.h"
@@ -32,13 +32,10 @@
 #define COLD_MOST  5U /* and at most the frames divided by this */
 #define TEST_TURN  2U /* a test period is a turn of the hot hand divided by this */
 
-#define UNITS_BITS 10U /* a turn of the hand over all frames is at most 2^this units of a stamp */
-
 struct clockpro {
 	struct z__prob p;
-	uint32_t cold;  /* [P] pages that are to be cold */
-	uint32_t shift; /* [I] 2^shift steps of the hot hand are one unit of a stamp */
-	uint32_t memory[];
+	uint32_t cold; /* [P] pages that are to be cold */
+	struct z__ghost memory[];
 };
 
 static size_t clockpro_state_bytes(uint32_t nframes)
@@ -51,16 +48,7 @@ static int clockpro_init(void *state, const struct z_eviction_host *host)
 	struct clockpro *s = state;
 
 	s->cold = host->nframes / COLD_LEAST;
-	s->shift = 0;
-	while (host->nframes >> s->shift > 1U << UNITS_BITS) {
-		s->shift++;
-	}
 	return z__prob_init(&s->p, host, s->memory);
-}
-
-static uint32_t stamp(const struct clockpro *s)
-{
-	return s->p.hand_steps >> s->shift;
 }
 
 /* The share of cold pages moves by `up` less `down`, within its limits. */
@@ -86,13 +74,11 @@ static struct z_page_frame *clockpro_select(void *state)
 /* Did the page come back in its test period? */
 static bool passes_test(struct clockpro *s, const struct z_page_frame *pf)
 {
-	uint32_t then = z__ghost_take(&s->p.ghosts, pf->addr);
+	uint32_t then;
 	uint32_t hot = s->p.c.count - s->p.small_len;
 
-	if (then == Z__GHOST_NONE) {
-		return false;
-	}
-	return ((stamp(s) - then) & Z__GHOST_STAMP_MASK) <= hot / TEST_TURN >> s->shift;
+	return z__ghost_take(&s->p.ghosts, pf->addr, &then) &&
+	       s->p.hand_steps - then <= hot / TEST_TURN;
 }
 
 static void clockpro_add(void *state, struct z_page_frame *pf, enum z_add_reason reason)
@@ -112,7 +98,7 @@ static void clockpro_remove(void *state, struct z_page_frame *pf, enum z_remove_
 	uint32_t i = z__candidate_index(&s->p.c, pf);
 
 	if (i != Z__NO_INDEX && reason == Z_REMOVE_EVICT && !z__prob_is_main(&s->p, i)) {
-		z__ghost_put(&s->p.ghosts, pf->addr, stamp(s));
+		z__ghost_put(&s->p.ghosts, pf->addr, s->p.hand_steps);
 		adapt(s, 0, 1);
 	}
 	z__prob_remove(&s->p, i);

@@ -32,7 +32,7 @@
  * Advice: COLD puts the page at the head of the small queue; WILLNEED and NORMAL at the tail of the
  * main one. SEQUENTIAL and RANDOM do not say which page to give up: ignored.
  *
- * Memory: the user's structure, ghosts, links, in this order. State: 8 bytes a frame, and 2 for
+ * Memory: the user's structure, ghosts, links, in this order. State: 8 bytes a frame, and 4 for
  * ghosts. Locks: pager lock held in all of it, see eviction.h. Limits: those of queue.h.
  */
 #ifndef ZPAGER_EVICTION_PROBATION_H
@@ -76,23 +76,28 @@ static inline size_t z__prob_bytes(uint32_t nframes)
 	return z__ghost_bytes(nframes) + z__cand_bytes(nframes, Z__PROB_QUEUES);
 }
 
+/* z__prob_links - what follows the ghosts. */
+static inline struct z__link *z__prob_links(struct z__ghost *memory, uint32_t nframes)
+{
+	size_t ghosts = z__ghost_bytes(nframes) / sizeof(*memory);
+
+	return (struct z__link *)(void *)(memory + ghosts);
+}
+
 /*
  * z__prob_init - no candidates. memory: room for z__prob_bytes(), zeroed.
  *   0 | Z_ERR_INVAL more frames than an index can name.
  */
 static inline int z__prob_init(struct z__prob *p, const struct z_eviction_host *host,
-			       uint32_t *memory)
+			       struct z__ghost *memory)
 {
-	size_t words = z__ghost_bytes(host->nframes) / sizeof(*memory);
-
 	p->small_len = 0;
 	p->share = 0;
 	p->newest = Z__NO_INDEX;
 	p->last = Z__NO_INDEX;
 	p->hand_steps = 0;
 	z__ghosts_init(&p->ghosts, memory, host->nframes);
-	return z__cand_init(&p->c, host, (struct z__link *)(void *)(memory + words),
-			    Z__PROB_QUEUES);
+	return z__cand_init(&p->c, host, z__prob_links(memory, host->nframes), Z__PROB_QUEUES);
 }
 
 static inline bool z__prob_is_main(const struct z__prob *p, uint32_t i)

@@ -15,7 +15,7 @@
  * ghosts as frames: with as many as frames, what comes back after a long time pushes out what is
  * in use. A page that was read ahead, was not asked for: its ghost stays until it is touched.
  *
- * Cost, advice, limits: those of probation.h. State: 8 bytes a frame and 2 for ghosts.
+ * Cost, advice, limits: those of probation.h. State: 8 bytes a frame and 4 for ghosts.
  * Locks: pager lock, see eviction.h.
  */
 #include "probation.h"
@@ -24,7 +24,7 @@
 
 struct s3fifo {
 	struct z__prob p;
-	uint32_t memory[];
+	struct z__ghost memory[];
 };
 
 static size_t s3fifo_state_bytes(uint32_t nframes)
@@ -50,7 +50,8 @@ static struct z_page_frame *s3fifo_select(void *state)
 static void s3fifo_add(void *state, struct z_page_frame *pf, enum z_add_reason reason)
 {
 	struct s3fifo *s = state;
-	bool back = reason != Z_ADD_AHEAD && z__ghost_take(&s->p.ghosts, pf->addr) != Z__GHOST_NONE;
+	uint32_t unused;
+	bool back = reason != Z_ADD_AHEAD && z__ghost_take(&s->p.ghosts, pf->addr, &unused);
 
 	z__prob_add(&s->p, pf, reason, back && reason == Z_ADD_FAULT);
 }
