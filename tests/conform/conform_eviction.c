@@ -453,6 +453,24 @@ static void hot_pages_stay(void **state)
 	ev_sim_close(&s);
 }
 
+/* A hot set is kept while pages are read ahead that nobody ever touches, 8 for each use of the set. */
+static void read_ahead_pushes_nothing_out(void **state)
+{
+	enum { FRAMES = 40, HOT = 20, AHEAD = 8, PAGES = 1000 };
+	struct ev_sim s;
+
+	ev_sim_open(&s, *state, FRAMES, PAGES);
+	for (uint32_t i = 0; i < 5000; i++) {
+		for (uint32_t hot = 0; hot < HOT; hot++) {
+			assert_true(!ev_sim_ref(&s, hot, hot % 2 == 0) || i < 2 * FRAMES / AHEAD);
+		}
+		for (uint32_t k = 0; k < AHEAD; k++) {
+			ev_sim_ahead(&s, HOT + (i * AHEAD + k) % (PAGES - HOT));
+		}
+	}
+	ev_sim_close(&s);
+}
+
 static const struct CMUnitTest suite[] = {
 	cmocka_unit_test(is_in_the_registry),
 	cmocka_unit_test(state_is_small),
@@ -469,6 +487,7 @@ static const struct CMUnitTest suite[] = {
 	cmocka_unit_test(cold_is_taken_back),
 	cmocka_unit_test(advice_about_others_is_ignored),
 	cmocka_unit_test(hot_pages_stay),
+	cmocka_unit_test(read_ahead_pushes_nothing_out),
 };
 
 #define SUITE_SIZE (sizeof(suite) / sizeof(suite[0]))

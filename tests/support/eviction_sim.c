@@ -49,7 +49,7 @@ static uint32_t free_one(struct ev_sim *s)
 	return frame;
 }
 
-bool ev_sim_fill(struct ev_sim *s, uint32_t page)
+static bool bring_in(struct ev_sim *s, uint32_t page, enum z_add_reason reason)
 {
 	uint32_t frame;
 
@@ -65,8 +65,18 @@ bool ev_sim_fill(struct ev_sim *s, uint32_t page)
 	if (s->out_since[page] != 0) {
 		ev_refault(&s->h, frame, (uint32_t)(s->evicted - s->out_since[page] + 1));
 	}
-	ev_add(&s->h, frame, Z_ADD_FAULT);
+	ev_add(&s->h, frame, reason);
 	return true;
+}
+
+bool ev_sim_fill(struct ev_sim *s, uint32_t page)
+{
+	return bring_in(s, page, Z_ADD_FAULT);
+}
+
+bool ev_sim_ahead(struct ev_sim *s, uint32_t page)
+{
+	return bring_in(s, page, Z_ADD_AHEAD);
 }
 
 bool ev_sim_ref(struct ev_sim *s, uint32_t page, bool write)

@@ -32,6 +32,9 @@ void ev_sim_close(struct ev_sim *s);
 /* ev_sim_fill - the page comes in, if it is out, and is not touched yet. Was it out? */
 bool ev_sim_fill(struct ev_sim *s, uint32_t page);
 
+/* ev_sim_ahead - the same, but read ahead of need: nobody wants it yet. */
+bool ev_sim_ahead(struct ev_sim *s, uint32_t page);
+
 /* ev_sim_ref - one reference. Was it a miss? */
 bool ev_sim_ref(struct ev_sim *s, uint32_t page, bool write);
 
