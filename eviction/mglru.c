@@ -8,14 +8,15 @@
  * youngest one by walking page tables for accessed bits. A page that faults in again soon after its
  * eviction is protected, which is what tells loops and scans from a working set. Here nothing is
  * walked: generations are queues, and pages grow older one at a time, no faster than they are needed.
- *   young   the head, when the middle generation is short: used, to its tail; else to the middle
- *   middle  the head, when the old generation is short: to the old, without a look. A page used in
- *           this time is found when it gets to the head of the old generation.
- *   old     used, to the young; else the victim
- * Each is kept at a third of the candidates. A new page begins at the tail of the old generation
- * with the tag NEW: its bit may tell of no more than the touch that filled it, so if it is found
- * used it goes to that tail once more, without the tag. If it was evicted not longer ago than as
- * many evictions as there are frames, it begins young: the core's ghosts tell.
+ *   young   the head follows into the middle generation, without a look, as that gets short
+ *   middle  the head, when the old generation is short: used, to the young; else to the old
+ *   old     the head: used, to the young; else the victim
+ * Middle and old are kept at a third of the candidates. A bit that is set when a page gets old tells
+ * of a use since it became young; one that is set later, of a use while it was old. A new page
+ * begins at the tail of the old generation with the tag NEW: its bit may tell of no more than the
+ * touch that filled it, so if it is found used it goes to that tail once more, without the tag. If it
+ * was evicted not longer ago than half as many evictions as there are frames, it begins young: the
+ * core's ghosts tell. (With as many evictions as frames more pages become young than are worth it.)
  *
  * Dirty pages: one of the old generation that is not used goes to its tail once, as NEW, in the hope
  * of a clean one.
@@ -27,8 +28,8 @@
  * min(2 * candidates, Z__LOOKS_MAX) looks in all. Then the head of the old generation is taken, or
  * if that is empty the first that was looked at.
  *
- * Cost: O(1) amortised: a page is looked at once as young, once as old, once more if new and once
- * more if dirty; every other look finds a use. No timer.
+ * Cost: O(1) amortised: a page is looked at once in the middle, once as old, once more if new and
+ * once more if dirty; every other look finds a use. No timer.
  *
  * Advice: COLD is the head of the old generation with the bit cleared, the tag COLD, dirty or not.
  * WILLNEED and NORMAL are uses: to the young tail. SEQUENTIAL and RANDOM do not say which page to
