@@ -25,14 +25,13 @@
  * not have been touched yet (HAZARDS B3), and the last victim, if the core did not take it.
  *
  * Limits of one select: 4 pages grow older while the old generation is short and not empty;
- * min(2 * candidates, Z__LOOKS_MAX) looks in all. Then the head of the old generation is taken, or
- * if that is empty the first that was looked at.
+ * min(2 * candidates, Z__LOOKS_MAX) looks in all. Then the first that was considered is taken.
  *
  * Cost: O(1) amortised: a page is looked at once in the middle, once as old, once more if new and
  * once more if dirty; every other look finds a use. No timer.
  *
- * Advice: COLD is the head of the old generation with the bit cleared, the tag COLD, dirty or not.
- * WILLNEED and NORMAL are uses: to the young tail. SEQUENTIAL and RANDOM do not say which page to
+ * Advice: COLD is the head of the old generation with the bit cleared; the one advised last goes
+ * dirty or not. WILLNEED and NORMAL are uses: to the young tail. SEQUENTIAL and RANDOM do not say which page to
  * give up: ignored.
  *
  * State: 8 bytes a frame. Locks: pager lock, see eviction.h. Limits: those of queue.h. Without

@@ -23,8 +23,9 @@
  * The last victim, if it is still a candidate at the next select, was not taken by the core. It
  * goes to the tail of the other queue, so that all candidates get their turn.
  *
- * Limit of one select: min(2 * candidates, Z__LOOKS_MAX) looks. Then the first that was looked at
- * is taken.
+ * Limit of one select: min(2 * candidates, Z__LOOKS_MAX) looks, and no frame twice. If none gave a
+ * victim: the first that is not used but dirty, else the first that went round the small queue,
+ * else the first of the main one.
  *
  * Cost: O(1) amortised. On probation a page is looked at two times, three if dirty; every other look
  * finds that a page was used since the one before. No timer.

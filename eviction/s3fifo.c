@@ -13,7 +13,8 @@
  * small queue twice before it counts as used again. The main queue keeps no count of hits, only
  * the bit. The small queue is an eighth of the candidates, not a tenth. There are half as many
  * ghosts as frames: with as many as frames, what comes back after a long time pushes out what is
- * in use. A page that was read ahead, was not asked for: its ghost stays until it is touched.
+ * in use. A page that is read ahead was not asked for and leaves its ghost
+ * where it is.
  *
  * Cost, advice, limits: those of probation.h. State: 8 bytes a frame and 4 for ghosts.
  * Locks: pager lock, see eviction.h.
