@@ -23,6 +23,9 @@
 /* Different victims are tried that often before a failing store fails the caller. */
 #define Z_EVICT_TRIES 4
 
+/* Frames looked at under one hold of the lock in the search of a page that a full store has already. */
+#define Z_LOOKS_AT_ONCE 64U
+
 struct batch {
 	struct z_page_frame **hand; /* NULL, or where a frame may go instead of the free list */
 	uint32_t n;
@@ -317,17 +320,54 @@ int z__evict_these_locked(struct z_pager *p, struct z_page_frame **pfs, uint32_t
 	return evict(p, pfs, n, want, NULL, freed_out);
 }
 
+/*
+ * The next candidate that the store has a place for already, from where the last search ended; NULL if
+ * there is none. May drop.
+ */
+static struct z_page_frame *next_backed(struct z_pager *p)
+{
+	for (uint32_t looked = 1; looked <= p->cfg.nframes; looked++) {
+		struct z_page_frame *pf = &p->cfg.frames[p->backed_hand];
+
+		p->backed_hand = (p->backed_hand + 1) % p->cfg.nframes;
+		if (z_page_frame_is_backed(pf) && z_page_frame_is_evictable(pf))
+			return pf;
+		if (p->cfg.unlock_for_io && looked % Z_LOOKS_AT_ONCE == 0) {
+			z__unlock(p);
+			z__lock(p);
+		}
+	}
+	return NULL;
+}
+
+/*
+ * No frame was freed; is there another victim to try? *chosen: it, or NULL if the algorithm is to choose.
+ * If the store is full only a page that it has already can go. That costs a search, so a fault alone gets it.
+ */
+static bool try_another(struct z_pager *p, int err, enum z_store_want want,
+			struct z_page_frame **chosen)
+{
+	*chosen = NULL;
+	if (err == Z_ERR_NOSPC && want == Z_WANT_FOR_FAULT) {
+		*chosen = next_backed(p);
+		return *chosen != NULL;
+	}
+	return err == Z_ERR_IO || err == Z_ERR_BUSY;
+}
+
 int z__evict_some_locked(struct z_pager *p, uint32_t max, enum z_store_want want,
 			 struct z_page_frame **hand)
 {
+	struct z_page_frame *chosen = NULL;
 	uint32_t freed = 0;
 	int tries = Z_EVICT_TRIES;
 	int err;
 
 	do {
-		err = evict(p, NULL, max, want, hand, &freed);
+		err = chosen == NULL ? evict(p, NULL, max, want, hand, &freed)
+				     : evict(p, &chosen, 1, want, hand, &freed);
 		tries--;
-	} while (freed == 0 && tries > 0 && (err == Z_ERR_IO || err == Z_ERR_BUSY));
+	} while (freed == 0 && tries > 0 && try_another(p, err, want, &chosen));
 	return freed > 0 ? Z_OK : err;
 }
 

@@ -73,6 +73,7 @@ struct z_pager {
 	uint32_t pinned_count;          /* [P] frames with pins > 0 */
 	uint32_t frame_waiters;         /* [P] contexts that wait for any frame to come to rest */
 	bool reclaiming;                /* [P] somebody evicts ahead of need */
+	uint32_t backed_hand;           /* [P] frame at which the search for a backed page goes on */
 
 	uint32_t drops;            /* [P] times that the lock was dropped, modulo 2^32 */
 	unsigned int io_in_flight; /* [P] */
@@ -299,7 +300,8 @@ static inline int z__ahead_locked(struct z_pager *p, uintptr_t va, struct z_page
 }
 
 /*
- * z__evict_some_locked - let the algorithm choose up to max victims and evict them. May drop.
+ * z__evict_some_locked - let the algorithm choose up to max victims and evict them. May drop. For a
+ *   fault with a full store, one that the store has already is looked for among all frames.
  *   hand: NULL, or where NULL is: a single frame is left there, CLAIMED, instead of going to the
  *   free list only to be taken from it, if nothing else has a claim to it.
  *   0 at least one frame was freed | Z_ERR_NOMEM no victim | the first error met.
