@@ -220,7 +220,7 @@ static int write_out(struct z_pager *p, struct batch *b)
 	if (b->writes == 0)
 		return Z_OK;
 	z__io_begin_locked(p);
-	if (b->writes > 1 && (p->cfg.store->caps & Z_STORE_BATCH) != 0 &&
+	if (Z_BATCH_MAX > 1 && b->writes > 1 && (p->cfg.store->caps & Z_STORE_BATCH) != 0 &&
 	    (p->cfg.arch->caps & Z_ARCH_DIRECT_SAVE) != 0)
 		failed = write_together(p, b);
 	else

@@ -171,49 +171,46 @@ static inline unsigned int z__frame_legal_from(enum z_frame_state to)
 	}
 }
 
-static inline bool z__frame_is_busy_state(enum z_frame_state state)
+/* From one state's flags to another's, both of a legal move: counts, waiters, the frame itself. */
+static inline __attribute__((always_inline)) void
+z__frame_set_inline(struct z_pager *p, struct z_page_frame *pf, unsigned int was, unsigned int now)
 {
-	return state == Z_FRAME_CLAIMED || state == Z_FRAME_LOADING || state == Z_FRAME_LEAVING;
-}
-
-/*
- * z__frame_change - the move along an edge of frame.c's table. from: the state that it is in. Both
- * are constants wherever a fault comes by, and what the compiler leaves is a few stores; a build for
- * size has one copy of it, in z__frame_move.
- */
-#ifdef __OPTIMIZE_SIZE__
-#define z__frame_change(p, pf, from, to) z__frame_move(p, pf, to)
-#else
-#define z__frame_change z__frame_change_inline
-#endif
-
-static inline __attribute__((always_inline)) void z__frame_change_inline(struct z_pager *p,
-									 struct z_page_frame *pf,
-									 enum z_frame_state from,
-									 enum z_frame_state to)
-{
-	bool was_busy = z__frame_is_busy_state(from);
-
-	Z_ASSERT((pf->flags & Z_FRAME_STATE_FLAGS) == z__frame_flags_of(from) &&
-		 (z__frame_legal_from(to) & BIT(from)) != 0);
-
-	if (from == Z_FRAME_RESIDENT)
-		p->resident_count--;
-	if (to == Z_FRAME_RESIDENT)
-		p->resident_count++;
-	if (!was_busy && z__frame_is_busy_state(to))
-		p->busy_count++;
-	if (was_busy && !z__frame_is_busy_state(to))
-		p->busy_count--;
-	if (was_busy && to != Z_FRAME_LOADING &&
+	p->resident_count +=
+		(uint32_t)(now == Z_PAGE_FRAME_MAPPED) - (uint32_t)(was == Z_PAGE_FRAME_MAPPED);
+	p->busy_count += (uint32_t)((now & Z_PAGE_FRAME_BUSY) != 0) -
+			 (uint32_t)((was & Z_PAGE_FRAME_BUSY) != 0);
+	if ((was & Z_PAGE_FRAME_BUSY) != 0 && (now & Z_PAGE_FRAME_LOADING) == 0 &&
 	    ((pf->flags & Z_PAGE_FRAME_WAITED) != 0 || p->frame_waiters > 0))
 		z__frame_wake_waiters(p, pf);
 
 	/* The page that was in it is gone when it is claimed, and every bit of that page. */
-	if (to == Z_FRAME_CLAIMED)
+	if (now == Z_PAGE_FRAME_BUSY)
 		*pf = (struct z_page_frame){.flags = Z_PAGE_FRAME_BUSY};
 	else
-		pf->flags = (uint8_t)((pf->flags & ~Z_FRAME_STATE_FLAGS) | z__frame_flags_of(to));
+		pf->flags = (uint8_t)((pf->flags & ~Z_FRAME_STATE_FLAGS) | now);
+}
+
+void z__frame_set(struct z_pager *p, struct z_page_frame *pf, unsigned int was, unsigned int now);
+
+#ifdef __OPTIMIZE_SIZE__
+#define Z__FRAME_SET z__frame_set
+#else
+#define Z__FRAME_SET z__frame_set_inline
+#endif
+
+/*
+ * z__frame_change - the move along an edge of frame.c's table. from: the state that it is in. Both
+ * are constants wherever a fault comes by, and what the compiler leaves is a few stores; a build for
+ * size has one copy of it, in frame.c.
+ */
+static inline __attribute__((always_inline)) void z__frame_change(struct z_pager *p,
+								  struct z_page_frame *pf,
+								  enum z_frame_state from,
+								  enum z_frame_state to)
+{
+	Z_ASSERT((pf->flags & Z_FRAME_STATE_FLAGS) == z__frame_flags_of(from) &&
+		 (z__frame_legal_from(to) & BIT(from)) != 0);
+	Z__FRAME_SET(p, pf, z__frame_flags_of(from), z__frame_flags_of(to));
 }
 
 /* The same from whatever state it is in, for callers that no fault comes by. */
@@ -425,6 +422,18 @@ void z__unpin_frame_locked(struct z_pager *p, struct z_page_frame *pf);
 
 /* ---- ghost.c ---- */
 
+/* Sizes of the two tables; 0 by configuration leaves nothing of what fills them. */
+#ifdef CONFIG_ZPAGER_GHOSTS
+#define z__ghosts(config) ((config)->ghosts)
+#else
+#define z__ghosts(config) ((void)(config), 0U)
+#endif
+#ifdef CONFIG_ZPAGER_EVENTS
+#define z__events(config) ((config)->events)
+#else
+#define z__events(config) ((void)(config), 0U)
+#endif
+
 /* The number of a page, never 0: the tag of its ghost. */
 inline uint32_t z__ghost_tag(uintptr_t va)
 {
@@ -434,14 +443,14 @@ inline uint32_t z__ghost_tag(uintptr_t va)
 /* Neighbours have different places; so, mostly, have pages that are a power of two apart. */
 inline struct z_ghost *z__ghost_slot(struct z_pager *p, uint32_t tag)
 {
-	return &p->ghosts[(tag ^ tag >> 7) & (p->cfg.ghosts - 1)];
+	return &p->ghosts[(tag ^ tag >> 7) & (z__ghosts(&p->cfg) - 1)];
 }
 
 inline void z__ghost_note_locked(struct z_pager *p, uintptr_t va)
 {
 	uint32_t tag = z__ghost_tag(va);
 
-	if (p->cfg.ghosts == 0)
+	if (z__ghosts(&p->cfg) == 0)
 		return;
 	p->evictions++;
 	*z__ghost_slot(p, tag) = (struct z_ghost){tag, p->evictions};
@@ -453,7 +462,7 @@ inline uint32_t z__ghost_take_locked(struct z_pager *p, uintptr_t va)
 	uint32_t tag = z__ghost_tag(va);
 	struct z_ghost *g;
 
-	if (p->cfg.ghosts == 0)
+	if (z__ghosts(&p->cfg) == 0)
 		return 0;
 	g = z__ghost_slot(p, tag);
 	if (g->tag != tag)
@@ -469,9 +478,9 @@ inline void z__event_locked(struct z_pager *p, enum z_event_kind kind, uintptr_t
 {
 	struct z_event *e;
 
-	if (p->cfg.events == 0)
+	if (z__events(&p->cfg) == 0)
 		return;
-	e = &p->events[p->event_sequence & (p->cfg.events - 1)];
+	e = &p->events[p->event_sequence & (z__events(&p->cfg) - 1)];
 	p->event_sequence++;
 	*e = (struct z_event){p->event_sequence, va, argument, (uint8_t)kind};
 }

@@ -11,7 +11,7 @@ extern inline void z__event_locked(struct z_pager *p, enum z_event_kind kind, ui
 
 const struct z_event *z_pager_events(struct z_pager *p, uint32_t *size_out)
 {
-	*size_out = p->cfg.events;
+	*size_out = z__events(&p->cfg);
 	return p->events;
 }
 

@@ -4,7 +4,8 @@
 # size.sh [--keep] - what the pager costs a kernel in text, data and bss, for each architecture.
 #
 # Compiled with -Os and assertions off, as configs/kernel_<arch>_defconfig says but with what a small
-# system does without (ZPAGER_CHECK=n: the walkers over the state; ZPAGER_BATCH_MAX=1). Parts:
+# system does without (ZPAGER_CHECK=n: the walkers over the state; ZPAGER_EVENTS=n: the ring of events;
+# ZPAGER_GHOSTS=n: recognising refaults, which nru does not want to know). Parts:
 #
 #   core    what the linker keeps of core/ for the two functions that the specification lets a kernel
 #           call (z_page_fault, z_page_frame_evict), start-up, map and unmap
@@ -54,7 +55,8 @@ compile_parts() {
 	read -ra cc <<<"$(compiler_of "$arch")"
 
 	{ cat "$source/configs/kernel_${arch}_defconfig"
-	echo "CONFIG_ZPAGER_BATCH_MAX=1"
+	echo "CONFIG_ZPAGER_EVENTS=n"
+	echo "CONFIG_ZPAGER_GHOSTS=n"
 	echo "CONFIG_ZPAGER_CHECK=n"; } >"$work/defconfig"
 	/usr/bin/python3 "$source/scripts/genconfig.py" "$source/Kconfig" "$work/defconfig" "$work"
 	cc+=("${flags[@]}" -isystem "$("${cc[0]}" -print-file-name=include)" -I "$source/include"
