@@ -39,7 +39,7 @@ Z__ON_THE_WAY int obtain(struct z_pager *p, struct z_page_frame **pf_out)
 {
 	int err = Z_OK;
 
-	*pf_out = z__free_list_take_locked(p);
+	*pf_out = p->banks_with_free != 0 ? z__free_list_take_locked(p) : NULL;
 	while (*pf_out == NULL && err == Z_OK) {
 		err = make_room(p, pf_out);
 		if (*pf_out == NULL)
@@ -249,6 +249,11 @@ struct context {
 	uint64_t start;
 };
 
+static uint64_t now(struct z_pager *p)
+{
+	return p->cfg.env->now != NULL ? p->cfg.env->now(p->cfg.env_ctx) : 0;
+}
+
 static struct context context_of(struct z_pager *p)
 {
 	const struct z_env_ops *env = p->cfg.env;
@@ -256,14 +261,13 @@ static struct context context_of(struct z_pager *p)
 	return (struct context){
 		.irq_locked = env->irqs_locked != NULL && env->irqs_locked(p->cfg.env_ctx),
 		.in_isr = env->in_isr != NULL && env->in_isr(p->cfg.env_ctx),
-		.start = env->now(p->cfg.env_ctx),
+		.start = now(p),
 	};
 }
 
-/* A page was loaded: the fault that the counters are about. */
+/* A page was loaded: the fault that the counters are about. z_pager_stats adds the three up. */
 static void count_fault(struct z_pager *p, const struct context *c)
 {
-	p->stats.pagefaults++;
 	if (c->in_isr)
 		p->stats.pagefaults_in_isr++;
 	else if (c->irq_locked)
@@ -317,7 +321,7 @@ enum z_fault_result z_pager_fault(struct z_pager *p, uintptr_t va, unsigned int 
 				access);
 		count_other(p, err);
 	}
-	p->stats.fault_ns += p->cfg.env->now(p->cfg.env_ctx) - c.start;
+	p->stats.fault_ns += now(p) - c.start;
 	z__unlock(p);
 	return result_of(err);
 }

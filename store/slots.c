@@ -110,7 +110,11 @@ static bool grow(struct z_slots *slots)
 {
 	uint32_t i = slots->fresh;
 
-	if (i == slots->capacity || z_table_grow(&slots->table, i) != 0) {
+	if (i == slots->capacity) {
+		return false;
+	}
+	/* The rest of a leaf comes with its first element. */
+	if (i % Z_TABLE_LEAF == 0 && z_table_grow(&slots->table, i) != 0) {
 		return false;
 	}
 	if (slots->hooks.grow != NULL && slots->hooks.grow(slots->ctx, i) != 0) {
@@ -121,7 +125,7 @@ static bool grow(struct z_slots *slots)
 	return true;
 }
 
-static void queue_append(struct z_slots *slots, struct slot *slot, uint32_t i)
+static inline void queue_append(struct z_slots *slots, struct slot *slot, uint32_t i)
 {
 	slot->next = Z_SLOT_NONE;
 	slot->prev = slots->newest;
@@ -134,7 +138,7 @@ static void queue_append(struct z_slots *slots, struct slot *slot, uint32_t i)
 	slots->cached_count++;
 }
 
-static void queue_remove(struct z_slots *slots, const struct slot *slot)
+static inline void queue_remove(struct z_slots *slots, const struct slot *slot)
 {
 	if (slot->prev == Z_SLOT_NONE) {
 		slots->oldest = slot->next;
@@ -181,7 +185,8 @@ bool z_slots_steal(struct z_slots *slots)
  * The slot of a BACKED frame leaves the queue and is TAKEN again; it may be that already. false: the frame
  * lies.
  */
-static bool take_back(struct z_slots *slots, const struct z_page_frame *pf, uint32_t *slot_out)
+static inline bool take_back(struct z_slots *slots, const struct z_page_frame *pf,
+			     uint32_t *slot_out)
 {
 	uint64_t i = z_page_frame_store_get(pf);
 	struct slot *slot;
