@@ -78,7 +78,7 @@ static void undo_load(struct z_pager *p, struct z_page_frame *pf, const struct z
 }
 
 /* A ghost of an untouched page is of an earlier page at its address. */
-static void tell_refault(struct z_pager *p, struct z_page_frame *pf, bool read)
+Z__ON_THE_WAY void tell_refault(struct z_pager *p, struct z_page_frame *pf, bool read)
 {
 	uint32_t distance = z__ghost_take_locked(p, (uintptr_t)pf->addr);
 

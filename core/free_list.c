@@ -75,7 +75,7 @@ static uint32_t lowest_bit(uint64_t bits)
 }
 
 /* The first free frame of the lowest on-line bank, off its list but still AVAILABLE. */
-static struct z_page_frame *pop(struct z_pager *p)
+static inline struct z_page_frame *pop(struct z_pager *p)
 {
 	if (p->banks_with_free == 0)
 		return NULL;

@@ -143,7 +143,7 @@ static void note(uint32_t *slot, uint32_t i)
 }
 
 /* The frame to be looked at next; there is a candidate. */
-static uint32_t next(const struct nru *s)
+static inline uint32_t next(const struct nru *s)
 {
 	return aside_is_due(s) ? aside_head(s) : ring_head(s);
 }
