@@ -190,7 +190,7 @@ struct z_env_ops {
 	/* in_isr - is the caller an interrupt service routine? NULL: there are none. */
 	bool (*in_isr)(void *ctx);
 
-	/* now - nanoseconds since some start; monotonic. */
+	/* now - nanoseconds since some start; monotonic. NULL: the time of faults is not counted. */
 	uint64_t (*now)(void *ctx);
 
 	/* irqs_locked - are interrupts locked in the caller, lock not held? NULL: never. */
