@@ -34,21 +34,25 @@ static enum z_fault_result resolve(uintptr_t va, unsigned int access)
 	return z_pager_fault(z_kernel_pager(), va, access);
 }
 
-enum z_fault_result kernel_page_fault(uintptr_t va, unsigned int access)
+/* Apart, so that a fault that is not metered does not pay for the registers. */
+static __attribute__((noinline)) enum z_fault_result resolve_metered(uintptr_t va,
+								     unsigned int access)
 {
-	if (fault_handler != NULL)
-		return fault_handler(va, access);
-	if (z_kernel_pager() == NULL)
-		return Z_FAULT_BAD_ADDRESS;
-	if (!metered)
-		return resolve(va, access);
-
 	unsigned long loads = meter_loads();
 	enum z_fault_result result = resolve(va, access);
 
 	if (result == Z_FAULT_RESOLVED && meter_loads() != loads)
 		meter_fault();
 	return result;
+}
+
+enum z_fault_result kernel_page_fault(uintptr_t va, unsigned int access)
+{
+	if (fault_handler != NULL)
+		return fault_handler(va, access);
+	if (z_kernel_pager() == NULL)
+		return Z_FAULT_BAD_ADDRESS;
+	return metered ? resolve_metered(va, access) : resolve(va, access);
 }
 
 /* ---- making it ----------------------------------------------------------------------------------- */
