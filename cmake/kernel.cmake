@@ -91,8 +91,9 @@ function(zp_kernel_object object source cc flags plain)
 	file(RELATIVE_PATH path ${PROJECT_SOURCE_DIR} ${source})
 	if(path MATCHES "\\.S$")
 		add_custom_command(OUTPUT ${object}
-			COMMAND ${cc} ${plain} -x assembler-with-cpp -g -c ${source} -o ${object}
-			DEPENDS ${source} VERBATIM)
+			COMMAND ${cc} ${plain} -x assembler-with-cpp -g -MD -MF ${object}.d -c ${source}
+				-o ${object}
+			DEPENDS ${source} DEPFILE ${object}.d VERBATIM)
 		return()
 	endif()
 	set(more -std=c11)

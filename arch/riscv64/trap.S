@@ -5,11 +5,13 @@
  * In the kernel tp is the hart's structure and sscratch 0; in user mode sscratch is the hart's structure
  * and tp the program's. So one exchange tells where a trap came from. A trap of the kernel goes on below
  * the stack that it interrupted, which is never paged; a trap of user mode begins at the top of
- * its thread's kernel stack. For a page fault only those registers are saved that a C function may change: it
+ * its thread's kernel stack. gp is the kernel's everywhere in the kernel. For a page fault only those registers are saved that a C function may change: it
  * gives the others back as they were. If it was no use they are saved then, and whoever ends the thread
  * or reports a bug has them all. On the way back to the kernel tp is not loaded: the thread may be on another
  * hart now.
  */
+#include "gp.h"
+
 #define FRAME   (36 * 8)
 #define SEPC    (32 * 8)
 #define SSTATUS (33 * 8)
@@ -24,10 +26,9 @@
 #define HART_KERNEL_STACK 0
 #define HART_USER_SP      8
 
-/* What a C function may change, but sp, tp and t0; and gp. */
+/* What a C function may change, but sp, tp and t0. */
 .macro changed op
 	\op	x1, 8(sp)
-	\op	x3, 24(sp)
 	.irp n, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31
 	\op	x\n, \n * 8(sp)
 	.endr
@@ -57,6 +58,7 @@ trap_entry:
 	addi	sp, sp, -FRAME
 	sd	t0, 40(sp)
 	sd	tp, 32(sp)
+	sd	gp, 24(sp)
 	addi	t0, sp, FRAME
 	j	2f
 1:	/* Of user mode. */
@@ -66,6 +68,8 @@ trap_entry:
 	sd	t0, 40(sp)
 	csrrw	t0, sscratch, zero
 	sd	t0, 32(sp)
+	sd	gp, 24(sp)
+	load_gp
 	ld	t0, HART_USER_SP(tp)
 2:
 	sd	t0, 16(sp)
@@ -99,6 +103,7 @@ trap_leave:
 	bnez	t0, 3f
 	csrw	sscratch, tp
 	ld	tp, 32(sp)
+	ld	gp, 24(sp)
 3:
 	changed	ld
 	ld	t0, 40(sp)
