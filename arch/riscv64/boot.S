@@ -3,7 +3,7 @@
  * boot.S - the first instructions of a hart: the firmware comes here in supervisor mode, paging and
  * interrupts off, the number of the hart in a0. From here on gp is the same for ever.
  */
-#include "gp.h"
+#include "gp.inc"
 
 	.section .text.boot, "ax"
 /* The first hart; the device tree is in a1. */

@@ -10,7 +10,7 @@
  * or reports a bug has them all. On the way back to the kernel tp is not loaded: the thread may be on another
  * hart now.
  */
-#include "gp.h"
+#include "gp.inc"
 
 #define FRAME   (36 * 8)
 #define SEPC    (32 * 8)
