@@ -16,8 +16,11 @@
 static struct spin lock;
 static unsigned int holder; /* [P] number of the CPU, plus 1; 0: nobody */
 
-/* The lock is held, so its holder is fixed if it is this CPU. */
-static void wait_for_lock(void)
+/*
+ * The lock is held, so its holder is fixed if it is this CPU. Apart, so that getting a free lock does not
+ * have to save registers.
+ */
+static __attribute__((noinline)) void wait_for_lock(void)
 {
 	if (__atomic_load_n(&holder, __ATOMIC_RELAXED) == z_port_cpu() + 1)
 		kernel_panic("the pager lock is taken twice", NULL);
