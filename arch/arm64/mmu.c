@@ -389,6 +389,7 @@ static void hook_touch(void *ctx, uintptr_t va, unsigned int access)
 
 static const struct z_arch_ops arch_ops = {
 	.name = "arm64",
+	.caps = Z_ARCH_TOUCH_LOADED,
 	.scratch_slots = 1,
 	.map = hook_map,
 	.unmap = hook_unmap,
