@@ -11,6 +11,7 @@
 #   custom   the same, bound to the algorithm and the store of tests/qemu/custom
 #   demo     kernel/demo: a program of user mode that is bigger than the RAM for paging
 #   bench    tests, with more RAM for the kernel itself, so that its pagers can have more page frames
+#   big      the same with half a GiB, for 65,536 of them; built only when asked for
 #
 # No header but the compiler's own and ours. The configuration is configs/kernel_ARCH_defconfig, and
 # what configs/kernel_variant_VARIANT and kernel_variant_VARIANT_ARCH say differently. What belongs to the on-demand section is not in the .elf but
@@ -63,7 +64,7 @@ function(zp_kernel_sources out arch variant)
 	set(${out} ${sources} PARENT_SCOPE)
 endfunction()
 
-# The configuration of a variant, in ${to}/zpager/autoconf.h.
+# The configuration of a variant, in ${to}/zpager/autoconf.h; ZP_VM_BASE, where its paged window begins.
 function(zp_kernel_config to arch variant)
 	set(kconfig ${PROJECT_SOURCE_DIR}/Kconfig)
 	set(defconfig ${PROJECT_SOURCE_DIR}/configs/kernel_${arch}_defconfig)
@@ -79,6 +80,8 @@ function(zp_kernel_config to arch variant)
 			string(APPEND text "${line}\n")
 		endforeach()
 	endforeach()
+	string(REGEX MATCH "CONFIG_KERNEL_VM_BASE=([^\n]*)" ZP_VM_BASE "${text}")
+	set(ZP_VM_BASE ${CMAKE_MATCH_1} PARENT_SCOPE)
 	file(CONFIGURE OUTPUT ${to}/defconfig CONTENT "${text}" @ONLY)
 	set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${defconfig} ${more})
 	add_custom_command(OUTPUT ${to}/zpager/autoconf.h
@@ -132,7 +135,8 @@ function(zp_kernel_variant arch cc variant)
 	string(REGEX REPLACE "gcc$" "objcopy" objcopy ${cc})
 	set(elf ${PROJECT_BINARY_DIR}/kernel/${arch}/${variant})
 	add_custom_command(OUTPUT ${elf}.elf ${elf}.image
-		COMMAND ${cc} ${flags} ${ZP_KERNEL_LINK} -Wl,-T,${script} -o ${elf}.whole ${objects}
+		COMMAND ${cc} ${flags} ${ZP_KERNEL_LINK} -Wl,-T,${script}
+			-Wl,--defsym=link_vm_base=${ZP_VM_BASE} -o ${elf}.whole ${objects}
 		COMMAND ${objcopy} -O binary -j .ondemand ${elf}.whole ${elf}.image
 		COMMAND ${ZP_PYTHON} ${drop} ${elf}.whole ${elf}.elf .ondemand
 		DEPENDS ${objects} ${script} ${drop} VERBATIM COMMAND_EXPAND_LISTS)
@@ -147,10 +151,12 @@ function(zp_kernel arch compiler)
 		return()
 	endif()
 	set(elfs)
-	foreach(variant tests noirq custom demo bench)
+	foreach(variant tests noirq custom demo bench big)
 		zp_kernel_variant(${arch} ${ZP_CC_${arch}} ${variant} ${ARGN})
 		add_custom_target(kernel_${arch}_${variant} DEPENDS ${ZP_ELF})
-		list(APPEND elfs ${ZP_ELF})
+		if(NOT variant STREQUAL big)
+			list(APPEND elfs ${ZP_ELF})
+		endif()
 	endforeach()
 	add_custom_target(kernel_${arch} ALL DEPENDS ${elfs})
 endfunction()

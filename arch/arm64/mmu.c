@@ -37,8 +37,9 @@
 #define LEAF_SPAN    ((uintptr_t)ENTRIES * Z_PAGE_SIZE)
 #define FENCE_SINGLY 32U
 
-/* Root, those of the kernel's RAM and devices, and those between the root and the window's leaves. */
-#define TABLES        24U
+/* Those of the kernel's RAM; root, those of devices, and those between the root and the window's leaves. */
+#define RAM_BYTES     (CONFIG_SRAM_BASE - 0x40000000)
+#define TABLES        (16U + RAM_BYTES / LEAF_SPAN)
 #define WINDOW_TABLES ((CONFIG_KERNEL_VM_SIZE + LEAF_SPAN - 1) / LEAF_SPAN)
 
 /* A mapping of the port's own, behind the window; pager lock. */

@@ -32,8 +32,9 @@
 #define LEAF_SPAN    ((uintptr_t)ENTRIES * Z_PAGE_SIZE)
 #define FENCE_SINGLY 32U
 
-/* Root, those of the kernel's RAM and devices, and those between the root and the window's leaves. */
-#define TABLES        40U
+/* Those of the kernel's RAM; root, those of devices, and those between the root and the window's leaves. */
+#define RAM_BYTES     (CONFIG_SRAM_BASE - 0x80000000)
+#define TABLES        (24U + RAM_BYTES / LEAF_SPAN)
 #define WINDOW_TABLES ((CONFIG_KERNEL_VM_SIZE + LEAF_SPAN - 1) / LEAF_SPAN)
 
 #define KERNEL_CODE  (PTE_R | PTE_X | PTE_A | PTE_D)

@@ -35,8 +35,9 @@
 #define LEVELS    4U
 #define LEAF_SPAN ((uintptr_t)ENTRIES * Z_PAGE_SIZE)
 
-/* Root, those of the kernel's RAM and devices, and those between the root and the window's leaves. */
-#define TABLES        24U
+/* Those of the kernel's RAM; root, those of devices, and those between the root and the window's leaves. */
+#define RAM_BYTES     (CONFIG_SRAM_BASE - 0UL)
+#define TABLES        (16U + RAM_BYTES / LEAF_SPAN)
 #define WINDOW_TABLES ((CONFIG_KERNEL_VM_SIZE + LEAF_SPAN - 1) / LEAF_SPAN)
 
 #define KERNEL_CODE  (Z_ACCESS_READ | Z_ACCESS_EXEC)
