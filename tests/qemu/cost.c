@@ -53,7 +53,7 @@ static const struct {
 };
 
 #define LOCKED_GOAL  2000U
-#define LOCKED_LIMIT 1650U
+#define LOCKED_LIMIT 1700U
 
 struct cost {
 	uint64_t sum;
