@@ -129,6 +129,8 @@ Z__ON_THE_WAY int load(struct z_pager *p, const struct z_entry *e, const struct 
 	else if (p->cfg.arch->attach(p->cfg.arch_ctx, &op, 1,
 				     write ? Z_ATTACH_DIRTY : Z_ATTACH_CLEAN) > 0)
 		err = op.status;
+	else if (r->access != 0 && (p->cfg.arch->caps & Z_ARCH_TOUCH_LOADED) != 0)
+		p->cfg.arch->touch(p->cfg.arch_ctx, r->va, r->access);
 
 	if (err == Z_OK)
 		commit_load(p, pf, e, r->why);
