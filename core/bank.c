@@ -58,7 +58,7 @@ static bool is_last_online(const struct z_pager *p, uint32_t bank)
 
 static int empty_frame(struct z_pager *p, struct z_page_frame *pf)
 {
-	uint32_t freed;
+	size_t freed;
 
 	for (;;) {
 		switch (z__frame_state(pf)) {
@@ -69,7 +69,7 @@ static int empty_frame(struct z_pager *p, struct z_page_frame *pf)
 		case Z_FRAME_RESIDENT:
 			if (z_page_frame_is_pinned(pf))
 				return Z_ERR_BUSY;
-			return z__evict_these_locked(p, &pf, 1, Z_WANT_FOR_EVICT, &freed);
+			return z__evict_locked(p, &pf, 1, Z_WANT_FOR_EVICT, NULL, &freed);
 		default:
 			z__frame_wait_locked(p, pf);
 			break;

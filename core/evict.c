@@ -23,35 +23,24 @@
 /* Different victims are tried that often before a failing store fails the caller. */
 #define Z_EVICT_TRIES 4
 
+/* Frames looked at under one hold of the lock in the search of a page that a full store has already. */
+#define Z_LOOKS_AT_ONCE 64U
+
+extern inline void z__candidate_add_locked(struct z_pager *p, struct z_page_frame *pf,
+					   enum z_add_reason reason);
+extern inline void z__candidate_remove_locked(struct z_pager *p, struct z_page_frame *pf,
+					      enum z_remove_reason reason);
+extern inline int z__evict_some_locked(struct z_pager *p, size_t max, enum z_store_want want,
+				       struct z_page_frame **hand);
+
 struct batch {
 	struct z_page_frame **hand; /* NULL, or where a frame may go instead of the free list */
-	uint32_t n;
-	uint32_t writes;         /* from detach on: pages that have to be written */
+	size_t n;
+	size_t writes;           /* from detach on: pages that have to be written */
 	bool write[Z_BATCH_MAX]; /* until detach: there is no clean copy */
+	struct z_page_frame *pfs[Z_BATCH_MAX];
 	struct z_page_op ops[Z_BATCH_MAX];
 };
-
-static struct z_page_frame *frame_of(struct z_pager *p, const struct z_page_op *op)
-{
-	return z__frame_of_phys(p, op->phys);
-}
-
-void z__candidate_add_locked(struct z_pager *p, struct z_page_frame *pf, enum z_add_reason reason)
-{
-	if ((pf->flags & Z_PAGE_FRAME_QUEUED) != 0 || !z_page_frame_is_evictable(pf))
-		return;
-	pf->flags = (uint8_t)(pf->flags | Z_PAGE_FRAME_QUEUED);
-	p->cfg.eviction->add(p->eviction_state, pf, reason);
-}
-
-void z__candidate_remove_locked(struct z_pager *p, struct z_page_frame *pf,
-				enum z_remove_reason reason)
-{
-	if ((pf->flags & Z_PAGE_FRAME_QUEUED) == 0)
-		return;
-	p->cfg.eviction->remove(p->eviction_state, pf, reason);
-	pf->flags = (uint8_t)(pf->flags & ~Z_PAGE_FRAME_QUEUED);
-}
 
 void z__drop_copy_locked(struct z_pager *p, struct z_page_frame *pf)
 {
@@ -66,30 +55,36 @@ void z__drop_copy_locked(struct z_pager *p, struct z_page_frame *pf)
 
 /* ---- take -------------------------------------------------------------------------------- */
 
-static int take(struct z_pager *p, struct batch *b, struct z_page_frame *pf, enum z_store_want want)
+/* pf becomes the i-th of the batch; i is 0 if there is no other. */
+static int take(struct z_pager *p, struct batch *b, size_t i, struct z_page_frame *pf,
+		enum z_store_want want)
 {
-	struct z_page_op *op = &b->ops[b->n];
+	struct z_page_op *op = &b->ops[Z_BATCH_MAX > 1 ? i : 0];
 	int err;
 
-	*op = (struct z_page_op){.va = (uintptr_t)pf->addr, .phys = z__frame_phys(p, pf)};
+	op->va = (uintptr_t)pf->addr;
+	op->phys = z__frame_phys(p, pf);
+	op->untouched = false;
+	op->status = Z_OK;
 	err = p->cfg.store->ops->location_get(p->cfg.store, pf, want, &op->loc);
 	if (err != Z_OK)
 		return err;
 
+	i = Z_BATCH_MAX > 1 ? i : 0;
 	z__candidate_remove_locked(p, pf, Z_REMOVE_EVICT);
+	b->pfs[i] = pf;
+	b->write[i] = !z_page_frame_is_backed(pf);
 	z__frame_change(p, pf, Z_FRAME_RESIDENT, Z_FRAME_LEAVING);
 	/* From here on the copy is no cached one: nobody's next location_get may steal it. */
-	b->write[b->n] = !z_page_frame_is_backed(pf);
 	z_page_frame_backed_clear(pf);
-	b->n++;
 	return Z_OK;
 }
 
 /* ---- undo -------------------------------------------------------------------------------- */
 
-static void undo(struct z_pager *p, struct z_page_op *op, bool detached, int err)
+static void undo(struct z_pager *p, struct z_page_frame *pf, struct z_page_op *op, bool detached)
 {
-	struct z_page_frame *pf = frame_of(p, op);
+	int err = op->status;
 
 	p->cfg.store->ops->location_free(p->cfg.store, op->loc);
 	if (detached) {
@@ -107,19 +102,20 @@ static void undo(struct z_pager *p, struct z_page_op *op, bool detached, int err
 /* Remove the ops that have a status from the batch, undoing them. Returns the first error. */
 static int undo_failed(struct z_pager *p, struct batch *b, bool detached)
 {
-	uint32_t kept = 0;
+	size_t kept = 0;
 	int first = Z_OK;
 
-	for (uint32_t i = 0; i < b->n; i++) {
+	for (size_t i = 0; i < b->n; i++) {
 		if (b->ops[i].status == Z_OK) {
 			b->ops[kept] = b->ops[i];
 			b->write[kept] = b->write[i];
+			b->pfs[kept] = b->pfs[i];
 			kept++;
 			continue;
 		}
 		if (first == Z_OK)
 			first = b->ops[i].status;
-		undo(p, &b->ops[i], detached, b->ops[i].status);
+		undo(p, b->pfs[i], &b->ops[i], detached);
 	}
 	b->n = kept;
 	return first;
@@ -141,7 +137,7 @@ static int refused(struct z_pager *p, struct batch *b)
 {
 	const struct z_arch_ops *arch = p->cfg.arch;
 
-	for (uint32_t i = 0; i < b->n; i++) {
+	for (size_t i = 0; i < b->n; i++) {
 		if (b->ops[i].status != Z_OK)
 			count_choice(p, (arch->info(p->cfg.arch_ctx, b->ops[i].va, false) &
 					 Z_INFO_DIRTY) != 0);
@@ -156,7 +152,7 @@ static int detach(struct z_pager *p, struct batch *b)
 	if (p->cfg.arch->detach(p->cfg.arch_ctx, b->ops, b->n) > 0)
 		err = refused(p, b);
 	b->writes = 0;
-	for (uint32_t i = 0; i < b->n; i++) {
+	for (size_t i = 0; i < b->n; i++) {
 		count_choice(p, b->ops[i].dirty);
 		b->write[i] = b->write[i] || b->ops[i].dirty;
 		b->writes += b->write[i];
@@ -172,7 +168,7 @@ static size_t write_singly(struct z_pager *p, struct batch *b)
 	const struct z_arch_ops *arch = p->cfg.arch;
 	size_t failed = 0;
 
-	for (uint32_t i = 0; i < b->n; i++) {
+	for (size_t i = 0; i < b->n; i++) {
 		struct z_page_op *op = &b->ops[i];
 		void *page;
 
@@ -190,11 +186,11 @@ static size_t write_together(struct z_pager *p, struct batch *b)
 {
 	const struct z_arch_ops *arch = p->cfg.arch;
 	struct z_store_io ios[Z_BATCH_MAX];
-	uint32_t op_of[Z_BATCH_MAX];
+	size_t op_of[Z_BATCH_MAX];
 	uint32_t n = 0;
 	size_t failed;
 
-	for (uint32_t i = 0; i < b->n; i++) {
+	for (size_t i = 0; i < b->n; i++) {
 		struct z_page_op *op = &b->ops[i];
 
 		if (!b->write[i])
@@ -224,7 +220,7 @@ static int write_out(struct z_pager *p, struct batch *b)
 	if (b->writes == 0)
 		return Z_OK;
 	z__io_begin_locked(p);
-	if (b->writes > 1 && (p->cfg.store->caps & Z_STORE_BATCH) != 0 &&
+	if (Z_BATCH_MAX > 1 && b->writes > 1 && (p->cfg.store->caps & Z_STORE_BATCH) != 0 &&
 	    (p->cfg.arch->caps & Z_ARCH_DIRECT_SAVE) != 0)
 		failed = write_together(p, b);
 	else
@@ -248,9 +244,9 @@ static void settle(struct z_pager *p, struct batch *b)
 	if (b->n == 0)
 		return;
 	p->cfg.arch->release(p->cfg.arch_ctx, b->ops, b->n);
-	for (uint32_t i = 0; i < b->n; i++) {
+	for (size_t i = 0; i < b->n; i++) {
 		const struct z_page_op *op = &b->ops[i];
-		struct z_page_frame *pf = frame_of(p, op);
+		struct z_page_frame *pf = b->pfs[i];
 		enum z_event_kind what = Z_EVENT_DROP;
 
 		if (b->write[i]) {
@@ -283,51 +279,79 @@ static int run_batch(struct z_pager *p, struct batch *b)
 	return detach_error != Z_OK ? detach_error : write_error;
 }
 
-/*
- * Evict up to n frames: those of pfs, all of them evictable, or if that is NULL those that the
- * algorithm chooses. hand: as z__evict_some_locked. Returns the first error; *freed_out.
- */
-static int evict(struct z_pager *p, struct z_page_frame **pfs, uint32_t n, enum z_store_want want,
-		 struct z_page_frame **hand, uint32_t *freed_out)
+int z__evict_locked(struct z_pager *p, struct z_page_frame **pfs, size_t n, enum z_store_want want,
+		    struct z_page_frame **hand, size_t *freed_out)
 {
 	struct batch b;
 	int take_error = Z_OK;
 	int err = Z_OK;
+	size_t taken = 0;
 
-	b.n = 0;
-	b.hand = hand;
-	while (b.n < n && take_error == Z_OK) {
+	while (taken < n && take_error == Z_OK) {
 		struct z_page_frame *pf =
-			pfs != NULL ? pfs[b.n] : p->cfg.eviction->select(p->eviction_state);
+			pfs != NULL ? pfs[taken] : p->cfg.eviction->select(p->eviction_state);
 
 		if (pf == NULL || !z_page_frame_is_evictable(pf))
 			take_error = Z_ERR_NOMEM;
 		else
-			take_error = take(p, &b, pf, want);
+			take_error = take(p, &b, taken, pf, want);
+		taken += take_error == Z_OK;
 	}
-	if (b.n > 0)
+	b.n = taken;
+	b.hand = hand;
+	if (taken > 0)
 		err = run_batch(p, &b);
 	*freed_out = b.n;
 	return err != Z_OK ? err : take_error;
 }
 
-int z__evict_these_locked(struct z_pager *p, struct z_page_frame **pfs, uint32_t n,
-			  enum z_store_want want, uint32_t *freed_out)
+/*
+ * The next candidate that the store has a place for already, from where the last search ended; NULL if
+ * there is none. May drop.
+ */
+static struct z_page_frame *next_backed(struct z_pager *p)
 {
-	return evict(p, pfs, n, want, NULL, freed_out);
+	for (uint32_t looked = 1; looked <= p->cfg.nframes; looked++) {
+		struct z_page_frame *pf = &p->cfg.frames[p->backed_hand];
+
+		p->backed_hand = (p->backed_hand + 1) % p->cfg.nframes;
+		if (z_page_frame_is_backed(pf) && z_page_frame_is_evictable(pf))
+			return pf;
+		if (p->cfg.unlock_for_io && looked % Z_LOOKS_AT_ONCE == 0) {
+			z__unlock(p);
+			z__lock(p);
+		}
+	}
+	return NULL;
 }
 
-int z__evict_some_locked(struct z_pager *p, uint32_t max, enum z_store_want want,
-			 struct z_page_frame **hand)
+/*
+ * No frame was freed; is there another victim to try? *chosen: it, or NULL if the algorithm is to choose.
+ * If the store is full only a page that it has already can go. That costs a search, so a fault alone gets it.
+ */
+static bool try_another(struct z_pager *p, int err, enum z_store_want want,
+			struct z_page_frame **chosen)
 {
-	uint32_t freed = 0;
-	int tries = Z_EVICT_TRIES;
-	int err;
+	*chosen = NULL;
+	if (err == Z_ERR_NOSPC && want == Z_WANT_FOR_FAULT) {
+		*chosen = next_backed(p);
+		return *chosen != NULL;
+	}
+	return err == Z_ERR_IO || err == Z_ERR_BUSY;
+}
 
-	do {
-		err = evict(p, NULL, max, want, hand, &freed);
+int z__evict_another_locked(struct z_pager *p, size_t max, enum z_store_want want,
+			    struct z_page_frame **hand, int err)
+{
+	struct z_page_frame *chosen;
+	size_t freed = 0;
+	int tries = Z_EVICT_TRIES - 1;
+
+	while (freed == 0 && tries > 0 && try_another(p, err, want, &chosen)) {
+		err = chosen == NULL ? z__evict_locked(p, NULL, max, want, hand, &freed)
+				     : z__evict_locked(p, &chosen, 1, want, hand, &freed);
 		tries--;
-	} while (freed == 0 && tries > 0 && (err == Z_ERR_IO || err == Z_ERR_BUSY));
+	}
 	return freed > 0 ? Z_OK : err;
 }
 
@@ -336,7 +360,7 @@ int z__evict_some_locked(struct z_pager *p, uint32_t max, enum z_store_want want
 int z_pager_evict_frame(struct z_pager *p, z_phys_t phys)
 {
 	struct z_page_frame *pf = z__frame_of_phys(p, phys);
-	uint32_t freed;
+	size_t freed;
 	int err;
 
 	if (p->cfg.unlock_for_io && p->cfg.env->in_isr != NULL &&
@@ -353,7 +377,7 @@ int z_pager_evict_frame(struct z_pager *p, z_phys_t phys)
 	case Z_FRAME_RESIDENT:
 		err = z_page_frame_is_pinned(pf)
 			      ? Z_ERR_BUSY
-			      : z__evict_these_locked(p, &pf, 1, Z_WANT_FOR_EVICT, &freed);
+			      : z__evict_locked(p, &pf, 1, Z_WANT_FOR_EVICT, NULL, &freed);
 		break;
 	case Z_FRAME_RETIRED:
 	case Z_FRAME_HOLE:

@@ -22,7 +22,7 @@
 /* ---- reserve ----------------------------------------------------------------------------- */
 
 /* Make a frame free, or wait until somebody else has. *pf_out: it may be in hand already. */
-static int make_room(struct z_pager *p, struct z_page_frame **pf_out)
+Z__ON_THE_WAY int make_room(struct z_pager *p, struct z_page_frame **pf_out)
 {
 	int err = z__evict_some_locked(p, z__batch_size(p), Z_WANT_FOR_FAULT, pf_out);
 
@@ -35,11 +35,11 @@ static int make_room(struct z_pager *p, struct z_page_frame **pf_out)
 }
 
 /* A CLAIMED frame, evicting if none is free. */
-static int obtain(struct z_pager *p, struct z_page_frame **pf_out)
+Z__ON_THE_WAY int obtain(struct z_pager *p, struct z_page_frame **pf_out)
 {
 	int err = Z_OK;
 
-	*pf_out = z__free_list_take_locked(p);
+	*pf_out = p->banks_with_free != 0 ? z__free_list_take_locked(p) : NULL;
 	while (*pf_out == NULL && err == Z_OK) {
 		err = make_room(p, pf_out);
 		if (*pf_out == NULL)
@@ -50,8 +50,8 @@ static int obtain(struct z_pager *p, struct z_page_frame **pf_out)
 
 /* ---- transfer ---------------------------------------------------------------------------- */
 
-static int transfer(struct z_pager *p, const struct z_entry *e, uintptr_t va, z_phys_t phys,
-		    void **page_out)
+Z__ON_THE_WAY int transfer(struct z_pager *p, const struct z_entry *e, uintptr_t va, z_phys_t phys,
+			   void **page_out)
 {
 	int err = Z_OK;
 
@@ -78,7 +78,7 @@ static void undo_load(struct z_pager *p, struct z_page_frame *pf, const struct z
 }
 
 /* A ghost of an untouched page is of an earlier page at its address. */
-static void tell_refault(struct z_pager *p, struct z_page_frame *pf, bool read)
+Z__ON_THE_WAY void tell_refault(struct z_pager *p, struct z_page_frame *pf, bool read)
 {
 	uint32_t distance = z__ghost_take_locked(p, (uintptr_t)pf->addr);
 
@@ -89,8 +89,8 @@ static void tell_refault(struct z_pager *p, struct z_page_frame *pf, bool read)
 		p->cfg.eviction->refault(p->eviction_state, pf, distance);
 }
 
-static void commit_load(struct z_pager *p, struct z_page_frame *pf, const struct z_entry *e,
-			enum z_add_reason reason)
+Z__ON_THE_WAY void commit_load(struct z_pager *p, struct z_page_frame *pf, const struct z_entry *e,
+			       enum z_add_reason reason)
 {
 	bool read = e->kind == Z_ENTRY_OUT;
 	enum z_event_kind what = Z_EVENT_ZERO_FILL;
@@ -108,14 +108,17 @@ static void commit_load(struct z_pager *p, struct z_page_frame *pf, const struct
 	z__candidate_add_locked(p, pf, reason);
 }
 
-static int load(struct z_pager *p, const struct z_entry *e, const struct z_request *r,
-		struct z_page_frame *pf)
+Z__ON_THE_WAY int load(struct z_pager *p, const struct z_entry *e, const struct z_request *r,
+		       struct z_page_frame *pf)
 {
-	struct z_page_op op = {.va = r->va, .phys = z__frame_phys(p, pf)};
 	bool write = (r->access & Z_ACCESS_WRITE) != 0;
+	struct z_page_op op;
 	void *page;
 	int err;
 
+	op.va = r->va;
+	op.phys = z__frame_phys(p, pf);
+	op.status = Z_OK;
 	z__frame_change(p, pf, Z_FRAME_CLAIMED, Z_FRAME_LOADING);
 	pf->addr = (void *)r->va;
 	p->cfg.arch->hold(p->cfg.arch_ctx, r->va, op.phys);
@@ -126,6 +129,8 @@ static int load(struct z_pager *p, const struct z_entry *e, const struct z_reque
 	else if (p->cfg.arch->attach(p->cfg.arch_ctx, &op, 1,
 				     write ? Z_ATTACH_DIRTY : Z_ATTACH_CLEAN) > 0)
 		err = op.status;
+	else if (r->access != 0 && (p->cfg.arch->caps & Z_ARCH_TOUCH_LOADED) != 0)
+		p->cfg.arch->touch(p->cfg.arch_ctx, r->va, r->access);
 
 	if (err == Z_OK)
 		commit_load(p, pf, e, r->why);
@@ -174,8 +179,8 @@ static bool has_to_be_loaded(const struct z_entry *e, const struct z_request *r)
 }
 
 /* One look at the page. Z_ERR_AGAIN: the world has changed, look again. */
-static int attempt(struct z_pager *p, const struct z_request *r, struct z_page_frame **hand,
-		   struct z_page_frame **pf_out, bool *loaded)
+Z__ON_THE_WAY int attempt(struct z_pager *p, const struct z_request *r, struct z_page_frame **hand,
+			  struct z_page_frame **pf_out, bool *loaded)
 {
 	struct z_entry e = z__entry(p, r->va);
 	int err;
@@ -200,22 +205,27 @@ static int attempt(struct z_pager *p, const struct z_request *r, struct z_page_f
 	return Z_OK;
 }
 
-int z__resident_locked(struct z_pager *p, const struct z_request *r, struct z_page_frame **pf_out,
-		       bool *loaded_out)
+Z__ON_THE_WAY int resident(struct z_pager *p, const struct z_request *r,
+			   struct z_page_frame **pf_out, bool *loaded_out)
 {
 	struct z_page_frame *hand = NULL;
-	bool loaded = false;
 	int err;
 
+	*loaded_out = false;
 	do {
-		err = attempt(p, r, &hand, pf_out, &loaded);
+		err = attempt(p, r, &hand, pf_out, loaded_out);
 	} while (err == Z_ERR_AGAIN);
 
 	if (hand != NULL)
 		z__free_list_put_locked(p, hand);
-	if (loaded_out != NULL)
-		*loaded_out = loaded;
 	return err;
+}
+
+int z__resident_locked(struct z_pager *p, const struct z_request *r, struct z_page_frame **pf_out)
+{
+	bool loaded;
+
+	return resident(p, r, pf_out, &loaded);
 }
 
 static enum z_fault_result result_of(int err)
@@ -241,6 +251,11 @@ struct context {
 	uint64_t start;
 };
 
+static uint64_t now(struct z_pager *p)
+{
+	return p->cfg.env->now != NULL ? p->cfg.env->now(p->cfg.env_ctx) : 0;
+}
+
 static struct context context_of(struct z_pager *p)
 {
 	const struct z_env_ops *env = p->cfg.env;
@@ -248,30 +263,29 @@ static struct context context_of(struct z_pager *p)
 	return (struct context){
 		.irq_locked = env->irqs_locked != NULL && env->irqs_locked(p->cfg.env_ctx),
 		.in_isr = env->in_isr != NULL && env->in_isr(p->cfg.env_ctx),
-		.start = env->now(p->cfg.env_ctx),
+		.start = now(p),
 	};
 }
 
-static void account(struct z_pager *p, const struct context *c, int err, bool loaded)
+/* A page was loaded: the fault that the counters are about. z_pager_stats adds the three up. */
+static void count_fault(struct z_pager *p, const struct context *c)
 {
-	struct z_stats *s = &p->stats;
+	if (c->in_isr)
+		p->stats.pagefaults_in_isr++;
+	else if (c->irq_locked)
+		p->stats.pagefaults_irq_locked++;
+	else
+		p->stats.pagefaults_irq_unlocked++;
+}
 
-	if (err == Z_ERR_FAULT || err == Z_ERR_PERM) {
-		s->bad_faults++;
-	} else if (err != Z_OK) {
-		s->failed_faults++;
-	} else if (!loaded) {
-		s->soft_faults++;
-	} else {
-		s->pagefaults++;
-		if (c->in_isr)
-			s->pagefaults_in_isr++;
-		else if (c->irq_locked)
-			s->pagefaults_irq_locked++;
-		else
-			s->pagefaults_irq_unlocked++;
-	}
-	s->fault_ns += p->cfg.env->now(p->cfg.env_ctx) - c->start;
+static void count_other(struct z_pager *p, int err)
+{
+	if (err == Z_OK)
+		p->stats.soft_faults++;
+	else if (err == Z_ERR_FAULT || err == Z_ERR_PERM)
+		p->stats.bad_faults++;
+	else
+		p->stats.failed_faults++;
 }
 
 /* Keep a reserve, so that the next faults find a frame: one context at a time does it. */
@@ -298,14 +312,18 @@ enum z_fault_result z_pager_fault(struct z_pager *p, uintptr_t va, unsigned int 
 
 	z__lock(p);
 	if (z__in_window(p, r.va))
-		err = z__resident_locked(p, &r, &pf, &loaded);
-	if (err == Z_OK)
-		z__event_locked(p, loaded ? Z_EVENT_FAULT : Z_EVENT_SOFT_FAULT, r.va, access);
-	else
-		z__event_locked(p, Z_EVENT_BAD_FAULT, r.va, access);
-	if (loaded && p->free_count < p->cfg.low_water)
-		evict_ahead(p);
-	account(p, &c, err, loaded);
+		err = resident(p, &r, &pf, &loaded);
+	if (loaded) {
+		z__event_locked(p, Z_EVENT_FAULT, r.va, access);
+		if (p->free_count < p->cfg.low_water)
+			evict_ahead(p);
+		count_fault(p, &c);
+	} else {
+		z__event_locked(p, err == Z_OK ? Z_EVENT_SOFT_FAULT : Z_EVENT_BAD_FAULT, r.va,
+				access);
+		count_other(p, err);
+	}
+	p->stats.fault_ns += now(p) - c.start;
 	z__unlock(p);
 	return result_of(err);
 }

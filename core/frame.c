@@ -42,9 +42,15 @@ void z__frame_wake_waiters(struct z_pager *p, struct z_page_frame *pf)
 		p->cfg.env->wake(p->cfg.env_ctx, &p->frame_waiters);
 }
 
+void z__frame_set(struct z_pager *p, struct z_page_frame *pf, unsigned int was, unsigned int now)
+{
+	z__frame_set_inline(p, pf, was, now);
+}
+
 void z__frame_move(struct z_pager *p, struct z_page_frame *pf, enum z_frame_state to)
 {
-	z__frame_change_inline(p, pf, z__frame_state(pf), to);
+	Z_ASSERT((z__frame_legal_from(to) & BIT(z__frame_state(pf))) != 0);
+	z__frame_set(p, pf, pf->flags & Z_FRAME_STATE_FLAGS, z__frame_flags_of(to));
 }
 
 void z__frame_wait_locked(struct z_pager *p, struct z_page_frame *pf)

@@ -18,6 +18,9 @@
  */
 #include "internal.h"
 
+extern inline uint32_t z__free_list_wanted_retired(const struct z_pager *p);
+extern inline void z__free_list_settle_locked(struct z_pager *p);
+
 static uint32_t link_get(const struct z_page_frame *pf)
 {
 	return (uint32_t)(uintptr_t)pf->addr - 1U;
@@ -65,11 +68,14 @@ static uint32_t lowest_bit(uint64_t bits)
 		51, 25, 36, 32, 60, 20, 57, 16, 50, 31, 19, 15, 30, 14, 13, 12,
 	};
 
+	/* Commonly there is one bank. */
+	if ((bits & 1) != 0)
+		return 0;
 	return bit_of[((bits & (~bits + 1)) * UINT64_C(0x022FDD63CC95386D)) >> 58];
 }
 
 /* The first free frame of the lowest on-line bank, off its list but still AVAILABLE. */
-static struct z_page_frame *pop(struct z_pager *p)
+static inline struct z_page_frame *pop(struct z_pager *p)
 {
 	if (p->banks_with_free == 0)
 		return NULL;
@@ -117,8 +123,6 @@ void z__free_list_adjust_locked(struct z_pager *p)
 
 struct z_page_frame *z__free_list_take_locked(struct z_pager *p)
 {
-	z__free_list_settle_locked(p);
-
 	struct z_page_frame *pf = pop(p);
 
 	if (pf != NULL)

@@ -23,6 +23,13 @@
 #include "assert.h"
 #include "mem.h"
 
+/* A function that is part of the way of a fault: in a build for speed, where it is called. */
+#ifdef __OPTIMIZE_SIZE__
+#define Z__ON_THE_WAY static
+#else
+#define Z__ON_THE_WAY static inline __attribute__((always_inline))
+#endif
+
 #define Z_FRAME_NONE UINT32_MAX
 #define Z_BANKS_MAX  64U
 
@@ -44,7 +51,7 @@ struct z_frame_bank {
 	bool offline;  /* [P] its free frames are not given out */
 };
 
-/* A page that was evicted: enough to know it again, by luck of the hash. */
+/* A page that was evicted: enough to know it again, rarely another. */
 struct z_ghost {
 	uint32_t tag;     /* [P] 0: empty */
 	uint32_t evicted; /* [P] the pager's eviction number, modulo 2^32 */
@@ -73,6 +80,7 @@ struct z_pager {
 	uint32_t pinned_count;          /* [P] frames with pins > 0 */
 	uint32_t frame_waiters;         /* [P] contexts that wait for any frame to come to rest */
 	bool reclaiming;                /* [P] somebody evicts ahead of need */
+	uint32_t backed_hand; /* [P] frame at which the search for a backed page goes on */
 
 	uint32_t drops;            /* [P] times that the lock was dropped, modulo 2^32 */
 	unsigned int io_in_flight; /* [P] */
@@ -93,14 +101,10 @@ struct z_pager {
 	unsigned char *compare;  /* [P] one page, for Z_CHECK_CONTENTS */
 };
 
-/* ---- lock.c ---- */
-
-void z__lock(struct z_pager *p);
-void z__unlock(struct z_pager *p);
-void z__wait_locked(struct z_pager *p, const void *channel); /* may drop */
-/* Around the transfer itself: a turn, if transfers are limited, and the lock off, if allowed. */
-void z__io_begin_locked(struct z_pager *p); /* may drop; on return the lock is off if allowed */
-void z__io_end(struct z_pager *p);          /* lock held again on return */
+/*
+ * Inline functions with external linkage are those that a fault comes by: a build for speed puts them
+ * where they are called, a build for size has one copy, in the file named.
+ */
 
 /* ---- frame.c ---- */
 
@@ -116,6 +120,11 @@ enum z_frame_state {
 
 #define Z_FRAME_STATE_FLAGS                                                                        \
 	(Z_PAGE_FRAME_RESERVED | Z_PAGE_FRAME_MAPPED | Z_PAGE_FRAME_BUSY | Z_PAGE_FRAME_LOADING)
+
+/* Of these a frame that may become a candidate has MAPPED alone. */
+#define Z_FRAME_CANDIDATE_FLAGS                                                                    \
+	(Z_PAGE_FRAME_QUEUED | Z_PAGE_FRAME_RESERVED | Z_PAGE_FRAME_MAPPED | Z_PAGE_FRAME_PINNED | \
+	 Z_PAGE_FRAME_BUSY)
 
 enum z_frame_state z__frame_state(const struct z_page_frame *pf);
 /* Wake whoever waits for this frame, or for any. */
@@ -162,49 +171,46 @@ static inline unsigned int z__frame_legal_from(enum z_frame_state to)
 	}
 }
 
-static inline bool z__frame_is_busy_state(enum z_frame_state state)
+/* From one state's flags to another's, both of a legal move: counts, waiters, the frame itself. */
+static inline __attribute__((always_inline)) void
+z__frame_set_inline(struct z_pager *p, struct z_page_frame *pf, unsigned int was, unsigned int now)
 {
-	return state == Z_FRAME_CLAIMED || state == Z_FRAME_LOADING || state == Z_FRAME_LEAVING;
-}
-
-/*
- * z__frame_change - the move along an edge of frame.c's table. from: the state that it is in. Both
- * are constants wherever a fault comes by, and what the compiler leaves is a few stores; a build for
- * size has one copy of it, in z__frame_move.
- */
-#ifdef __OPTIMIZE_SIZE__
-#define z__frame_change(p, pf, from, to) z__frame_move(p, pf, to)
-#else
-#define z__frame_change z__frame_change_inline
-#endif
-
-static inline __attribute__((always_inline)) void z__frame_change_inline(struct z_pager *p,
-									 struct z_page_frame *pf,
-									 enum z_frame_state from,
-									 enum z_frame_state to)
-{
-	bool was_busy = z__frame_is_busy_state(from);
-
-	Z_ASSERT((pf->flags & Z_FRAME_STATE_FLAGS) == z__frame_flags_of(from) &&
-		 (z__frame_legal_from(to) & BIT(from)) != 0);
-
-	if (from == Z_FRAME_RESIDENT)
-		p->resident_count--;
-	if (to == Z_FRAME_RESIDENT)
-		p->resident_count++;
-	if (!was_busy && z__frame_is_busy_state(to))
-		p->busy_count++;
-	if (was_busy && !z__frame_is_busy_state(to))
-		p->busy_count--;
-	if (was_busy && to != Z_FRAME_LOADING &&
+	p->resident_count +=
+		(uint32_t)(now == Z_PAGE_FRAME_MAPPED) - (uint32_t)(was == Z_PAGE_FRAME_MAPPED);
+	p->busy_count += (uint32_t)((now & Z_PAGE_FRAME_BUSY) != 0) -
+			 (uint32_t)((was & Z_PAGE_FRAME_BUSY) != 0);
+	if ((was & Z_PAGE_FRAME_BUSY) != 0 && (now & Z_PAGE_FRAME_LOADING) == 0 &&
 	    ((pf->flags & Z_PAGE_FRAME_WAITED) != 0 || p->frame_waiters > 0))
 		z__frame_wake_waiters(p, pf);
 
 	/* The page that was in it is gone when it is claimed, and every bit of that page. */
-	if (to == Z_FRAME_CLAIMED)
+	if (now == Z_PAGE_FRAME_BUSY)
 		*pf = (struct z_page_frame){.flags = Z_PAGE_FRAME_BUSY};
 	else
-		pf->flags = (uint8_t)((pf->flags & ~Z_FRAME_STATE_FLAGS) | z__frame_flags_of(to));
+		pf->flags = (uint8_t)((pf->flags & ~Z_FRAME_STATE_FLAGS) | now);
+}
+
+void z__frame_set(struct z_pager *p, struct z_page_frame *pf, unsigned int was, unsigned int now);
+
+#ifdef __OPTIMIZE_SIZE__
+#define Z__FRAME_SET z__frame_set
+#else
+#define Z__FRAME_SET z__frame_set_inline
+#endif
+
+/*
+ * z__frame_change - the move along an edge of frame.c's table. from: the state that it is in. Both
+ * are constants wherever a fault comes by, and what the compiler leaves is a few stores; a build for
+ * size has one copy of it, in frame.c.
+ */
+static inline __attribute__((always_inline)) void z__frame_change(struct z_pager *p,
+								  struct z_page_frame *pf,
+								  enum z_frame_state from,
+								  enum z_frame_state to)
+{
+	Z_ASSERT((pf->flags & Z_FRAME_STATE_FLAGS) == z__frame_flags_of(from) &&
+		 (z__frame_legal_from(to) & BIT(from)) != 0);
+	Z__FRAME_SET(p, pf, z__frame_flags_of(from), z__frame_flags_of(to));
 }
 
 /* The same from whatever state it is in, for callers that no fault comes by. */
@@ -237,7 +243,7 @@ void z__free_list_put_locked(struct z_pager *p, struct z_page_frame *pf);
 void z__free_list_init(struct z_pager *p);
 
 /* Charging is lock-free: the figure may be another the next time. */
-static inline uint32_t z__free_list_wanted_retired(const struct z_pager *p)
+inline uint32_t z__free_list_wanted_retired(const struct z_pager *p)
 {
 	uint32_t owed = atomic_load_explicit(&p->retire_wanted, memory_order_relaxed) +
 			atomic_load_explicit(&p->charged, memory_order_relaxed);
@@ -248,10 +254,47 @@ static inline uint32_t z__free_list_wanted_retired(const struct z_pager *p)
 /* Retire or un-retire until as many frames are out of service as are wanted, or none is free. */
 void z__free_list_adjust_locked(struct z_pager *p);
 
-static inline void z__free_list_settle_locked(struct z_pager *p)
+inline void z__free_list_settle_locked(struct z_pager *p)
 {
 	if (p->retired_count != z__free_list_wanted_retired(p))
 		z__free_list_adjust_locked(p);
+}
+
+/* ---- lock.c ---- */
+
+inline void z__lock(struct z_pager *p)
+{
+	z_key_t key = p->cfg.env->lock(p->cfg.env_ctx);
+
+	p->key = key;
+	z__free_list_settle_locked(p);
+}
+
+inline void z__unlock(struct z_pager *p)
+{
+	p->drops++;
+	p->cfg.env->unlock(p->cfg.env_ctx, p->key);
+}
+
+void z__wait_locked(struct z_pager *p, const void *channel); /* may drop */
+
+/*
+ * Around the transfer itself: a turn, if transfers are limited, and the lock off, if allowed. If it is
+ * not allowed nobody else can be met in a transfer.
+ */
+void z__io_unlock(struct z_pager *p);
+void z__io_relock(struct z_pager *p);
+
+inline void z__io_begin_locked(struct z_pager *p) /* may drop; the lock is off if allowed */
+{
+	if (p->cfg.unlock_for_io)
+		z__io_unlock(p);
+}
+
+inline void z__io_end(struct z_pager *p) /* lock held again on return */
+{
+	if (p->cfg.unlock_for_io)
+		z__io_relock(p);
 }
 
 /* ---- region.c ---- */
@@ -284,42 +327,54 @@ struct z_request {
 /*
  * z__resident_locked - make one mapped page resident; the lock may drop, but not between the moment
  * that the page is in and the return. *pf_out is its frame. Errors: enum z_err; Z_ERR_FAULT not
- * mapped, Z_ERR_PERM the permissions forbid the access. *loaded_out (may be NULL): it was not
- * there before.
+ * mapped, Z_ERR_PERM the permissions forbid the access.
  */
-int z__resident_locked(struct z_pager *p, const struct z_request *r, struct z_page_frame **pf_out,
-		       bool *loaded_out);
+int z__resident_locked(struct z_pager *p, const struct z_request *r, struct z_page_frame **pf_out);
 
 /* The same for a page that is wanted, but not touched yet. */
 static inline int z__ahead_locked(struct z_pager *p, uintptr_t va, struct z_page_frame **pf_out)
 {
 	struct z_request r = {.va = va, .why = Z_ADD_AHEAD};
 
-	return z__resident_locked(p, &r, pf_out, NULL);
+	return z__resident_locked(p, &r, pf_out);
 }
 
 /*
- * z__evict_some_locked - let the algorithm choose up to max victims and evict them. May drop.
+ * z__evict_locked - evict up to n frames: those of pfs, all of them evictable, or if that is NULL those
+ *   that the algorithm chooses. May drop. Returns the first error; *freed_out.
  *   hand: NULL, or where NULL is: a single frame is left there, CLAIMED, instead of going to the
  *   free list only to be taken from it, if nothing else has a claim to it.
- *   0 at least one frame was freed | Z_ERR_NOMEM no victim | the first error met.
  */
-int z__evict_some_locked(struct z_pager *p, uint32_t max, enum z_store_want want,
-			 struct z_page_frame **hand);
+int z__evict_locked(struct z_pager *p, struct z_page_frame **pfs, size_t n, enum z_store_want want,
+		    struct z_page_frame **hand, size_t *freed_out);
+int z__evict_another_locked(struct z_pager *p, size_t max, enum z_store_want want,
+			    struct z_page_frame **hand, int err);
+
+/*
+ * z__evict_some_locked - let the algorithm choose up to max victims and evict them; others, if these cannot
+ *   be. May drop. For a fault with a full store, one that the store has already is looked for.
+ *   0 at least one frame was freed | Z_ERR_NOMEM no victim | an error met.
+ */
+inline int z__evict_some_locked(struct z_pager *p, size_t max, enum z_store_want want,
+				struct z_page_frame **hand)
+{
+	size_t freed;
+	int err = z__evict_locked(p, NULL, max, want, hand, &freed);
+
+	return freed > 0 ? Z_OK : z__evict_another_locked(p, max, want, hand, err);
+}
 
 /* Victims a batch: as configured, but never a large part of the frames that are in service. */
 static inline uint32_t z__batch_size(const struct z_pager *p)
 {
 	uint32_t share = (p->nram - p->retired_count) / 8;
 
+	if (Z_BATCH_MAX == 1)
+		return 1;
 	if (share > p->cfg.batch)
 		return p->cfg.batch;
 	return share > 0 ? share : 1;
 }
-
-/* Evict these frames, all of them evictable. May drop. Returns the first error; *freed_out. */
-int z__evict_these_locked(struct z_pager *p, struct z_page_frame **pfs, uint32_t n,
-			  enum z_store_want want, uint32_t *freed_out);
 
 /* Forget the clean copy of a resident frame, if the store has one. */
 void z__drop_copy_locked(struct z_pager *p, struct z_page_frame *pf);
@@ -328,9 +383,23 @@ void z__drop_copy_locked(struct z_pager *p, struct z_page_frame *pf);
 void z__forget_out_locked(struct z_pager *p, uintptr_t va, size_t pages);
 
 /* Tell the algorithm; both do nothing if it has been told already. */
-void z__candidate_add_locked(struct z_pager *p, struct z_page_frame *pf, enum z_add_reason reason);
-void z__candidate_remove_locked(struct z_pager *p, struct z_page_frame *pf,
-				enum z_remove_reason reason);
+inline void z__candidate_add_locked(struct z_pager *p, struct z_page_frame *pf,
+				    enum z_add_reason reason)
+{
+	if ((pf->flags & Z_FRAME_CANDIDATE_FLAGS) != Z_PAGE_FRAME_MAPPED)
+		return;
+	pf->flags = (uint8_t)(pf->flags | Z_PAGE_FRAME_QUEUED);
+	p->cfg.eviction->add(p->eviction_state, pf, reason);
+}
+
+inline void z__candidate_remove_locked(struct z_pager *p, struct z_page_frame *pf,
+				       enum z_remove_reason reason)
+{
+	if ((pf->flags & Z_PAGE_FRAME_QUEUED) == 0)
+		return;
+	p->cfg.eviction->remove(p->eviction_state, pf, reason);
+	pf->flags = (uint8_t)(pf->flags & ~Z_PAGE_FRAME_QUEUED);
+}
 
 /* ---- map.c ---- */
 
@@ -353,13 +422,68 @@ void z__unpin_frame_locked(struct z_pager *p, struct z_page_frame *pf);
 
 /* ---- ghost.c ---- */
 
-void z__ghost_note_locked(struct z_pager *p, uintptr_t va);
+/* Sizes of the two tables; 0 by configuration leaves nothing of what fills them. */
+#ifdef CONFIG_ZPAGER_GHOSTS
+#define z__ghosts(config) ((config)->ghosts)
+#else
+#define z__ghosts(config) ((void)(config), 0U)
+#endif
+#ifdef CONFIG_ZPAGER_EVENTS
+#define z__events(config) ((config)->events)
+#else
+#define z__events(config) ((void)(config), 0U)
+#endif
+
+/* The number of a page, never 0: the tag of its ghost. */
+inline uint32_t z__ghost_tag(uintptr_t va)
+{
+	return (uint32_t)(va / Z_PAGE_SIZE) | 0x80000000U;
+}
+
+/* Neighbours have different places; so, mostly, have pages that are a power of two apart. */
+inline struct z_ghost *z__ghost_slot(struct z_pager *p, uint32_t tag)
+{
+	return &p->ghosts[(tag ^ tag >> 7) & (z__ghosts(&p->cfg) - 1)];
+}
+
+inline void z__ghost_note_locked(struct z_pager *p, uintptr_t va)
+{
+	uint32_t tag = z__ghost_tag(va);
+
+	if (z__ghosts(&p->cfg) == 0)
+		return;
+	p->evictions++;
+	*z__ghost_slot(p, tag) = (struct z_ghost){tag, p->evictions};
+}
+
 /* Evictions since this page was evicted, 0 if that is not known. Forgets it. */
-uint32_t z__ghost_take_locked(struct z_pager *p, uintptr_t va);
+inline uint32_t z__ghost_take_locked(struct z_pager *p, uintptr_t va)
+{
+	uint32_t tag = z__ghost_tag(va);
+	struct z_ghost *g;
+
+	if (z__ghosts(&p->cfg) == 0)
+		return 0;
+	g = z__ghost_slot(p, tag);
+	if (g->tag != tag)
+		return 0;
+	g->tag = 0;
+	return p->evictions - g->evicted + 1U;
+}
 
 /* ---- trace.c ---- */
 
-void z__event_locked(struct z_pager *p, enum z_event_kind kind, uintptr_t va, int64_t argument);
+inline void z__event_locked(struct z_pager *p, enum z_event_kind kind, uintptr_t va,
+			    int64_t argument)
+{
+	struct z_event *e;
+
+	if (z__events(&p->cfg) == 0)
+		return;
+	e = &p->events[p->event_sequence & (z__events(&p->cfg) - 1)];
+	p->event_sequence++;
+	*e = (struct z_event){p->event_sequence, va, argument, (uint8_t)kind};
+}
 
 /* ---- small helpers ---- */
 

@@ -10,19 +10,10 @@
  */
 #include "internal.h"
 
-void z__lock(struct z_pager *p)
-{
-	z_key_t key = p->cfg.env->lock(p->cfg.env_ctx);
-
-	p->key = key;
-	z__free_list_settle_locked(p);
-}
-
-void z__unlock(struct z_pager *p)
-{
-	p->drops++;
-	p->cfg.env->unlock(p->cfg.env_ctx, p->key);
-}
+extern inline void z__lock(struct z_pager *p);
+extern inline void z__unlock(struct z_pager *p);
+extern inline void z__io_begin_locked(struct z_pager *p);
+extern inline void z__io_end(struct z_pager *p);
 
 void z__wait_locked(struct z_pager *p, const void *channel)
 {
@@ -34,7 +25,7 @@ void z__wait_locked(struct z_pager *p, const void *channel)
 	p->key = key;
 }
 
-void z__io_begin_locked(struct z_pager *p)
+void z__io_unlock(struct z_pager *p)
 {
 	while (p->io_in_flight >= p->io_limit) {
 		p->io_waiters++;
@@ -42,14 +33,12 @@ void z__io_begin_locked(struct z_pager *p)
 		p->io_waiters--;
 	}
 	p->io_in_flight++;
-	if (p->cfg.unlock_for_io)
-		z__unlock(p);
+	z__unlock(p);
 }
 
-void z__io_end(struct z_pager *p)
+void z__io_relock(struct z_pager *p)
 {
-	if (p->cfg.unlock_for_io)
-		z__lock(p);
+	z__lock(p);
 	p->io_in_flight--;
 	if (p->io_waiters > 0)
 		p->cfg.env->wake(p->cfg.env_ctx, &p->io_waiters);

@@ -71,13 +71,13 @@ static int page_out_some(struct z_pager *p, uintptr_t va, size_t pages, size_t *
 {
 	struct z_page_frame *pfs[Z_BATCH_MAX];
 	uint32_t n;
-	uint32_t freed;
+	size_t freed;
 	int collected = collect(p, va, pages, pfs, &n, done_out);
 	int err;
 
 	if (n == 0)
 		return collected;
-	err = z__evict_these_locked(p, pfs, n, Z_WANT_FOR_EVICT, &freed);
+	err = z__evict_locked(p, pfs, n, Z_WANT_FOR_EVICT, NULL, &freed);
 	if (err == Z_OK)
 		return collected;
 	/* Which pages of the batch went is for the entries to tell. */

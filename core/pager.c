@@ -50,8 +50,8 @@ static struct layout layout_of(const struct z_pager_config *c)
 	(void)append(&end, sizeof(struct z_pager));
 	l.banks = append(&end, bank_count(c) * sizeof(struct z_frame_bank));
 	l.regions = append(&end, (size_t)c->max_regions * sizeof(struct z_region));
-	l.ghosts = append(&end, (size_t)c->ghosts * sizeof(struct z_ghost));
-	l.events = append(&end, (size_t)c->events * sizeof(struct z_event));
+	l.ghosts = append(&end, (size_t)z__ghosts(c) * sizeof(struct z_ghost));
+	l.events = append(&end, (size_t)z__events(c) * sizeof(struct z_event));
 	l.eviction = append(&end, c->eviction->state_bytes(c->nframes));
 	/* Page-aligned, as a store wants it; the memory need not be. */
 	l.compare = append(&end, 2 * Z_PAGE_SIZE - Z_ALIGN);
@@ -85,7 +85,7 @@ static bool makes_sense(const struct z_pager_config *c)
 {
 	return tables_given(c) && ram_makes_sense(c) && window_makes_sense(c) && c->batch > 0 &&
 	       c->batch <= Z_BATCH_MAX && c->arch->scratch_slots > 0 &&
-	       is_power_of_two_or_zero(c->ghosts) && is_power_of_two_or_zero(c->events);
+	       is_power_of_two_or_zero(z__ghosts(c)) && is_power_of_two_or_zero(z__events(c));
 }
 
 size_t z_pager_bytes(const struct z_pager_config *config)

@@ -40,7 +40,7 @@ static int pin_page(struct z_pager *p, uintptr_t va)
 	struct z_entry e = z__entry(p, va);
 	struct z_request r = {va, e.prot & (Z_ACCESS_READ | Z_ACCESS_WRITE), Z_ADD_AHEAD};
 	struct z_page_frame *pf;
-	int err = z__resident_locked(p, &r, &pf, NULL);
+	int err = z__resident_locked(p, &r, &pf);
 
 	return err == Z_OK ? z__pin_frame_locked(p, pf) : err;
 }

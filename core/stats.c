@@ -10,6 +10,8 @@ void z_pager_stats(struct z_pager *p, struct z_stats *out)
 {
 	z__lock(p);
 	*out = p->stats;
+	out->pagefaults =
+		out->pagefaults_irq_locked + out->pagefaults_irq_unlocked + out->pagefaults_in_isr;
 	out->frames_free = p->free_count;
 	out->frames_resident = p->resident_count;
 	out->frames_retired = p->retired_count;

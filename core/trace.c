@@ -6,20 +6,12 @@
  */
 #include "internal.h"
 
-void z__event_locked(struct z_pager *p, enum z_event_kind kind, uintptr_t va, int64_t argument)
-{
-	if (p->cfg.events == 0)
-		return;
-
-	struct z_event *e = &p->events[p->event_sequence & (p->cfg.events - 1)];
-
-	p->event_sequence++;
-	*e = (struct z_event){p->event_sequence, va, argument, (uint8_t)kind};
-}
+extern inline void z__event_locked(struct z_pager *p, enum z_event_kind kind, uintptr_t va,
+				   int64_t argument);
 
 const struct z_event *z_pager_events(struct z_pager *p, uint32_t *size_out)
 {
-	*size_out = p->cfg.events;
+	*size_out = z__events(&p->cfg);
 	return p->events;
 }
 

@@ -142,14 +142,20 @@ static void note(uint32_t *slot, uint32_t i)
 	}
 }
 
+/* The frame to be looked at next; there is a candidate. */
+static inline uint32_t next(const struct nru *s)
+{
+	return aside_is_due(s) ? aside_head(s) : ring_head(s);
+}
+
 /*
- * Look at one frame and put it where it belongs. Is it a victim? *work grows by 1, or by 2 if it goes
- * from one queue to the other.
+ * A frame was looked at: put it where it belongs. Is it a victim? *work grows by 1, or by 2 if it goes from
+ * one queue to the other.
  */
-static bool classify(struct nru *s, uint32_t i, struct seen *seen, uint32_t *work)
+static bool classify(struct nru *s, uint32_t i, unsigned int info, struct seen *seen,
+		     uint32_t *work)
 {
 	unsigned int tag = z__tag(&s->c, i);
-	unsigned int info = z__look(&s->c, i);
 	bool dirty = (info & Z_INFO_DIRTY) != 0;
 	bool used = tag == TAG_USED || (info & Z_INFO_ACCESSED) != 0;
 
@@ -181,24 +187,40 @@ static uint32_t lowest_class(const struct nru *s, const struct seen *seen)
 	return seen->dirty != Z__NO_INDEX ? seen->dirty : seen->any;
 }
 
+/* Go on from a first look that gave no victim at once. */
+static struct z_page_frame *search(struct nru *s, uint32_t i, unsigned int info)
+{
+	struct seen seen = {Z__NO_INDEX, Z__NO_INDEX, Z__NO_INDEX};
+	uint32_t limit = z__looks_limit(&s->c, 2);
+	uint32_t work = 0;
+
+	while (!classify(s, i, info, &seen, &work)) {
+		if (work >= limit) {
+			i = lowest_class(s, &seen);
+			to_ring_tail(s, i, TAG_NONE);
+			break;
+		}
+		i = next(s);
+		info = z__look(&s->c, i);
+	}
+	return z__frame(&s->c, i);
+}
+
 static struct z_page_frame *nru_select(void *state)
 {
 	struct nru *s = state;
-	struct seen seen = {Z__NO_INDEX, Z__NO_INDEX, Z__NO_INDEX};
-	uint32_t limit = z__looks_limit(&s->c, 2);
+	unsigned int info;
 	uint32_t i;
 
-	for (uint32_t work = 0; work < limit;) {
-		i = aside_is_due(s) ? aside_head(s) : ring_head(s);
-		if (classify(s, i, &seen, &work)) {
-			return z__frame(&s->c, i);
-		}
-	}
-	if (limit == 0) {
+	if (s->c.count == 0) {
 		return NULL;
 	}
-	i = lowest_class(s, &seen);
-	to_ring_tail(s, i, TAG_NONE);
+	i = next(s);
+	info = z__look(&s->c, i);
+	if (info != 0 || z__tag(&s->c, i) != TAG_NONE) {
+		return search(s, i, info);
+	}
+	s->hand = z__after(&s->c, i);
 	return z__frame(&s->c, i);
 }
 

@@ -16,12 +16,21 @@
 static struct spin lock;
 static unsigned int holder; /* [P] number of the CPU, plus 1; 0: nobody */
 
-/* The lock is held, so its holder is fixed if it is this CPU. */
-static void wait_for_lock(void)
+static z_key_t is_held(z_key_t key)
 {
-	if (__atomic_load_n(&holder, __ATOMIC_RELAXED) == z_port_cpu() + 1)
-		kernel_panic("the pager lock is taken twice", NULL);
-	spin_wait(&lock);
+	__atomic_store_n(&holder, z_port_cpu() + 1, __ATOMIC_RELAXED);
+	return key;
+}
+
+/* While it is held its holder is fixed, if that is this CPU. Apart: a free lock costs no registers. */
+static __attribute__((noinline)) z_key_t lock_contended(z_key_t key)
+{
+	do {
+		if (__atomic_load_n(&holder, __ATOMIC_RELAXED) == z_port_cpu() + 1)
+			kernel_panic("the pager lock is taken twice", NULL);
+		spin_wait(&lock);
+	} while (!spin_try(&lock));
+	return is_held(key);
 }
 
 static z_key_t env_lock(void *ctx)
@@ -29,10 +38,7 @@ static z_key_t env_lock(void *ctx)
 	z_key_t key = z_port_irq_lock();
 
 	(void)ctx;
-	while (!spin_try(&lock))
-		wait_for_lock();
-	__atomic_store_n(&holder, z_port_cpu() + 1, __ATOMIC_RELAXED);
-	return key;
+	return spin_try(&lock) ? is_held(key) : lock_contended(key);
 }
 
 static void give_back(void)
@@ -57,8 +63,7 @@ static z_key_t env_wait(void *ctx, const void *channel, z_key_t key)
 			     NULL);
 	give_back();
 	(void)sched_wait(channel, &lock, key);
-	__atomic_store_n(&holder, z_port_cpu() + 1, __ATOMIC_RELAXED);
-	return key;
+	return is_held(key);
 }
 
 static void env_wake(void *ctx, const void *channel)

@@ -1,35 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap.c - pages for the kernel's own use: first fit over a bit a page.
+ * heap.c - pages for the kernel's own use: first fit over a byte a page.
  *
  * Theory. It serves a handful of large pieces at start-up and the RAM store's pieces of 64 pages, so
- * a walk over the bits is good enough, and it leaves no fragments behind that a test would stumble over.
+ * a walk over them is good enough, and it leaves no fragments behind that a test would stumble over.
  *
  * Locks: one of its own, after the pager lock: a store allocates with that held, others without.
- * Limits: HEAP_PAGES pages; what RAM there is beyond is not used.
+ * Limits: a byte a page, in the first of them.
  */
 #include "kernel.h"
 #include "sched.h"
 #include "string.h"
 
-#define HEAP_PAGES 8192U
-
 static struct spin lock;
-static uint8_t used[HEAP_PAGES]; /* [lock] */
-static uintptr_t base;
-static size_t pages;
-
-void kernel_heap_start(struct z_port_ram ram)
-{
-	base = ram.begin;
-	pages = (ram.end - ram.begin) / Z_PAGE_SIZE;
-	if (pages > HEAP_PAGES)
-		pages = HEAP_PAGES;
-}
+static uint8_t *used;  /* [lock] one for each page; [I] where */
+static uintptr_t base; /* [I] */
+static size_t pages;   /* [I] */
 
 static size_t pages_of(size_t bytes)
 {
 	return (bytes + Z_PAGE_MASK) / Z_PAGE_SIZE;
+}
+
+void kernel_heap_start(struct z_port_ram ram)
+{
+	size_t all = (ram.end - ram.begin) / Z_PAGE_SIZE;
+
+	used = (uint8_t *)ram.begin;
+	base = ram.begin + pages_of(all) * Z_PAGE_SIZE;
+	pages = all - pages_of(all);
+	memset(used, 0, all);
 }
 
 /* The first page of a free run of n; `pages` if there is none. */

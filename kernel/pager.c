@@ -27,11 +27,26 @@ void kernel_set_fault_handler(kernel_fault_t handler)
 	fault_handler = handler;
 }
 
-static enum z_fault_result resolve(uintptr_t va, unsigned int access)
+static enum z_fault_result ask_pager(uintptr_t va, unsigned int access)
 {
 	if (faults_as_specified)
 		return z_page_fault((void *)va) ? Z_FAULT_RESOLVED : Z_FAULT_BAD_ADDRESS;
 	return z_pager_fault(z_kernel_pager(), va, access);
+}
+
+/* Apart, so that the way through the trap handler does not have to save the registers of all of this. */
+static __attribute__((noinline)) enum z_fault_result resolve(uintptr_t va, unsigned int access)
+{
+	enum z_fault_result result;
+	unsigned long loads;
+
+	if (!metered)
+		return ask_pager(va, access);
+	loads = meter_loads();
+	result = ask_pager(va, access);
+	if (result == Z_FAULT_RESOLVED && meter_loads() != loads)
+		meter_fault();
+	return result;
 }
 
 enum z_fault_result kernel_page_fault(uintptr_t va, unsigned int access)
@@ -40,15 +55,7 @@ enum z_fault_result kernel_page_fault(uintptr_t va, unsigned int access)
 		return fault_handler(va, access);
 	if (z_kernel_pager() == NULL)
 		return Z_FAULT_BAD_ADDRESS;
-	if (!metered)
-		return resolve(va, access);
-
-	unsigned long loads = meter_loads();
-	enum z_fault_result result = resolve(va, access);
-
-	if (result == Z_FAULT_RESOLVED && meter_loads() != loads)
-		meter_fault();
-	return result;
+	return resolve(va, access);
 }
 
 /* ---- making it ----------------------------------------------------------------------------------- */

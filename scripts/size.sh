@@ -4,14 +4,16 @@
 # size.sh [--keep] - what the pager costs a kernel in text, data and bss, for each architecture.
 #
 # Compiled with -Os and assertions off, as configs/kernel_<arch>_defconfig says but with what a small
-# system does without (ZPAGER_CHECK=n: the walkers over the state; ZPAGER_BATCH_MAX=1). Parts:
+# system does without (ZPAGER_CHECK=n: the walkers over the state; ZPAGER_EVENTS=n: the ring of events;
+# ZPAGER_GHOSTS=n: recognising refaults, which nru does not want to know). Parts:
 #
 #   core    what the linker keeps of core/ for the two functions that the specification lets a kernel
 #           call (z_page_fault, z_page_frame_evict), start-up, map and unmap
 #   nru     the eviction algorithm    ram    the RAM store, with slots.c and table.c
 #   hooks   arch/<arch>/mmu.c: the hooks of arch.h on that MMU's tables
 #
-# and, for comparison, all of core/ whether something calls it or not. The sum of the four parts is
+# and, for comparison, all of core/ whether something calls it or not, and the first three in one link
+# with link-time optimization ("with-lto"). The sum of the four parts is
 # compared with docs/SIZE.txt: more than 2 % above what stands there is a failure, and so is more than
 # the limit of LIMIT_<arch> bytes. --keep writes docs/SIZE.txt anew.
 #
@@ -51,10 +53,11 @@ compile_parts() {
 	local flags=(-std=gnu11 -Os -DNDEBUG -ffreestanding -nostdinc -fno-stack-protector -fno-common
 		-fno-strict-aliasing -fno-pic -ffunction-sections -fdata-sections
 		-fno-asynchronous-unwind-tables -fno-unwind-tables)
-	read -ra cc <<<"$(compiler_of "$arch")"
+	read -ra cc <<<"$(compiler_of "$arch")" # the caller's
 
 	{ cat "$source/configs/kernel_${arch}_defconfig"
-	echo "CONFIG_ZPAGER_BATCH_MAX=1"
+	echo "CONFIG_ZPAGER_EVENTS=n"
+	echo "CONFIG_ZPAGER_GHOSTS=n"
 	echo "CONFIG_ZPAGER_CHECK=n"; } >"$work/defconfig"
 	/usr/bin/python3 "$source/scripts/genconfig.py" "$source/Kconfig" "$work/defconfig" "$work"
 	cc+=("${flags[@]}" -isystem "$("${cc[0]}" -print-file-name=include)" -I "$source/include"
@@ -72,11 +75,26 @@ compile_parts() {
 		"${cc[@]}" -c "$source/arch/$arch/mmu.c" -o "$work/hooks/mmu.o"
 }
 
+# The first three parts compiled with -flto and linked; what they call of others is not resolved.
+link_with_lto() {
+	local arch=$1 work=$2 root files=() keep=()
+	for root in "${roots[@]}" z_ram_store_open z_eviction_nru; do
+		keep+=("-Wl,-u,$root")
+	done
+	for file in "$source"/core/*.c "$source"/eviction/nru.c "$source"/store/{ram,slots,table}.c; do
+		[ "$(basename "$file")" = mmu_custom.c ] || files+=("$file")
+	done
+	"${cc[@]}" -flto -nostdlib -static -no-pie -Wl,--gc-sections -Wl,-e,z_page_fault \
+		-Wl,--unresolved-symbols=ignore-all -Wl,--build-id=none "${keep[@]}" \
+		-o "$work/lto.elf" "${files[@]}" 2>"$work/lto.log" || { cat "$work/lto.log" >&2; return 1; }
+}
+
 # Lines `<arch> <part> <text> <data> <bss>`.
 measure() {
-	local arch=$1 work=$2 tool root keep=() part
+	local arch=$1 work=$2 tool root keep=() part cc
 	tool=$(binutils_of "$arch")
 	compile_parts "$arch" "$work"
+	link_with_lto "$arch" "$work"
 	for root in "${roots[@]}"; do
 		keep+=(-u "$root")
 	done
@@ -89,12 +107,13 @@ measure() {
 	if [ -e "$work/hooks/mmu.o" ]; then
 		echo "$arch hooks $(size_of "$tool" "$work/hooks/mmu.o")"
 	fi
+	echo "$arch with-lto $(size_of "$tool" "$work/lto.elf")"
 	echo "$arch all-of-core $(size_of "$tool" "$work"/core/*.o)"
 }
 
 table() {
 	awk '{ printf "%-8s %-12s %7d %7d %7d\n", $1, $2, $3, $4, $5 }
-	$2 != "all-of-core" { t[$1] += $3; d[$1] += $4; b[$1] += $5 }
+	$2 != "all-of-core" && $2 != "with-lto" { t[$1] += $3; d[$1] += $4; b[$1] += $5 }
 	$2 == "all-of-core" { printf "%-8s %-12s %7d %7d %7d\n", $1, "sum", t[$1], d[$1], b[$1] }' "$1"
 }
 

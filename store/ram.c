@@ -83,7 +83,9 @@ static int ram_grow(void *ctx, uint32_t slot)
 {
 	struct ram_store *ram = ctx;
 
-	if (!make_piece(ram, slot) || z_env_charge(&ram->store.env, 1) != 0) {
+	/* Slots are used in turn: a piece was made for the first of its slots. */
+	if ((slot % PIECE_PAGES == 0 && !make_piece(ram, slot)) ||
+	    z_env_charge(&ram->store.env, 1) != 0) {
 		return Z_ERR_NOSPC;
 	}
 	ram->touched++;

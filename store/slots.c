@@ -49,9 +49,15 @@ static struct z_page_frame *frame_of(const struct z_slots *slots, const struct s
 /* Steps from the first frame ever cached, made positive; not below 2 * FRAME_REACH: out of reach. */
 static uintptr_t steps_of(const struct z_slots *slots, const struct z_page_frame *pf)
 {
-	intptr_t steps = ((intptr_t)pf - (intptr_t)slots->base) / FRAME_STEP;
+	uintptr_t bytes = (uintptr_t)pf - (uintptr_t)slots->base;
 
-	return (uintptr_t)(steps + FRAME_REACH);
+	return (bytes + (uintptr_t)(FRAME_REACH * FRAME_STEP)) / (uintptr_t)FRAME_STEP;
+}
+
+/* The word of the CACHED slot of a frame within reach. */
+static uint32_t cached_word(uintptr_t steps)
+{
+	return ((uint32_t)steps << 2) | SLOT_CACHED;
 }
 
 int z_slots_open(struct z_slots *slots, const struct z_store_env *env, uint64_t capacity,
@@ -104,7 +110,11 @@ static bool grow(struct z_slots *slots)
 {
 	uint32_t i = slots->fresh;
 
-	if (i == slots->capacity || z_table_grow(&slots->table, i) != 0) {
+	if (i == slots->capacity) {
+		return false;
+	}
+	/* The rest of a leaf comes with its first element. */
+	if (i % Z_TABLE_LEAF == 0 && z_table_grow(&slots->table, i) != 0) {
 		return false;
 	}
 	if (slots->hooks.grow != NULL && slots->hooks.grow(slots->ctx, i) != 0) {
@@ -115,7 +125,7 @@ static bool grow(struct z_slots *slots)
 	return true;
 }
 
-static void queue_append(struct z_slots *slots, struct slot *slot, uint32_t i)
+static inline void queue_append(struct z_slots *slots, struct slot *slot, uint32_t i)
 {
 	slot->next = Z_SLOT_NONE;
 	slot->prev = slots->newest;
@@ -128,7 +138,7 @@ static void queue_append(struct z_slots *slots, struct slot *slot, uint32_t i)
 	slots->cached_count++;
 }
 
-static void queue_remove(struct z_slots *slots, const struct slot *slot)
+static inline void queue_remove(struct z_slots *slots, const struct slot *slot)
 {
 	if (slot->prev == Z_SLOT_NONE) {
 		slots->oldest = slot->next;
@@ -171,8 +181,12 @@ bool z_slots_steal(struct z_slots *slots)
 	return true;
 }
 
-/* The slot of a BACKED frame leaves the queue and is TAKEN again. false: the frame lies. */
-static bool take_back(struct z_slots *slots, const struct z_page_frame *pf, uint32_t *slot_out)
+/*
+ * The slot of a BACKED frame leaves the queue and is TAKEN again; it may be that already. false: the frame
+ * lies.
+ */
+static inline bool take_back(struct z_slots *slots, const struct z_page_frame *pf,
+			     uint32_t *slot_out)
 {
 	uint64_t i = z_page_frame_store_get(pf);
 	struct slot *slot;
@@ -181,15 +195,11 @@ static bool take_back(struct z_slots *slots, const struct z_page_frame *pf, uint
 		return false;
 	}
 	slot = slot_at(slots, (uint32_t)i);
-	if (state_of(slot) == SLOT_FREE) {
-		return false;
-	}
-	if (state_of(slot) == SLOT_CACHED) {
-		if (frame_of(slots, slot) != pf) {
-			return false;
-		}
+	if (slot->word == cached_word(steps_of(slots, pf))) {
 		queue_remove(slots, slot);
 		slot->word = SLOT_TAKEN;
+	} else if (slot->word != SLOT_TAKEN) {
+		return false;
 	}
 	*slot_out = (uint32_t)i;
 	return true;
@@ -267,7 +277,7 @@ bool z_slots_cache(struct z_slots *slots, uint32_t i, struct z_page_frame *pf)
 	if (steps >= 2 * (uintptr_t)FRAME_REACH) {
 		return false;
 	}
-	slot->word = ((uint32_t)steps << 2) | SLOT_CACHED;
+	slot->word = cached_word(steps);
 	queue_append(slots, slot, i);
 	z_page_frame_store_set(pf, i);
 	z_page_frame_backed_set(pf);

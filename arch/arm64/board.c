@@ -61,6 +61,7 @@ void semihosting_exit(const uint64_t block[2]);
 
 static struct devicetree tree; /* [I], like all below */
 static bool firmware_by_smc;
+static uint64_t ns_per_tick; /* [I] times 2^32 */
 static uint64_t clock_hz;
 static struct cpu cpus[Z_PORT_CPUS_MAX];
 static unsigned char emergency_stacks[Z_PORT_CPUS_MAX][EMERGENCY_BYTES]
@@ -88,6 +89,7 @@ static void start_counters(void)
 	SYS_WRITE(cntkctl_el1, 0);
 	SYS_WRITE(pmuserenr_el0, 0);
 	clock_hz = SYS_READ(cntfrq_el0);
+	ns_per_tick = (NS_PER_SECOND << 32) / clock_hz;
 	SYS_WRITE(pmccfiltr_el0, 0);
 	SYS_WRITE(pmcntenset_el0, PMCNTENSET_CYCLES);
 	SYS_WRITE(pmcr_el0, PMCR_ENABLE | PMCR_LONG_CYCLES);
@@ -266,9 +268,9 @@ static uint64_t ticks_now(void)
 
 uint64_t z_port_now(void)
 {
-	uint64_t now = ticks_now();
+	unsigned __int128 ticks = ticks_now();
 
-	return now / clock_hz * NS_PER_SECOND + now % clock_hz * NS_PER_SECOND / clock_hz;
+	return (uint64_t)(ticks * ns_per_tick >> 32);
 }
 
 uint64_t z_port_instructions(void)

@@ -37,8 +37,9 @@
 #define LEAF_SPAN    ((uintptr_t)ENTRIES * Z_PAGE_SIZE)
 #define FENCE_SINGLY 32U
 
-/* Root, those of the kernel's RAM and devices, and those between the root and the window's leaves. */
-#define TABLES        24U
+/* Those of the kernel's RAM; root, those of devices, and those between the root and the window's leaves. */
+#define RAM_BYTES     (CONFIG_SRAM_BASE - 0x40000000)
+#define TABLES        (16U + RAM_BYTES / LEAF_SPAN)
 #define WINDOW_TABLES ((CONFIG_KERNEL_VM_SIZE + LEAF_SPAN - 1) / LEAF_SPAN)
 
 /* A mapping of the port's own, behind the window; pager lock. */
@@ -50,8 +51,10 @@
 
 typedef pte_t table_t[ENTRIES];
 
+/* fresh: the entry of a page that comes in, less its address; by permissions, clean and dirty. */
 struct mmu {
 	enum pte_ad ad;
+	pte_t fresh[2][PTE_PROT_COUNT];
 };
 
 extern char link_text[], link_text_end[], link_rodata[], link_rodata_end[], link_data[],
@@ -101,32 +104,44 @@ static pte_t *walk(uintptr_t va, unsigned int to_level, bool grow)
 	return &table[index_at(va, to_level)];
 }
 
-/* The entry of a page of the window, or of the scratch page behind it. */
+/*
+ * The entry of a page of the window, or of the scratch page behind it. The address is page-aligned, and the
+ * table as far behind the place of address 0 as a constant says: a shift and an addition.
+ */
 static pte_t *window(uintptr_t va)
 {
-	return &window_entries[(va - CONFIG_KERNEL_VM_BASE) / Z_PAGE_SIZE];
+	uintptr_t first = CONFIG_KERNEL_VM_BASE / Z_PAGE_SIZE * sizeof(pte_t);
+
+	return (pte_t *)((uintptr_t)window_entries - first + va / Z_PAGE_SIZE * sizeof(pte_t));
+}
+
+static pte_t read_slot(const pte_t *slot)
+{
+	return __atomic_load_n(slot, __ATOMIC_RELAXED);
 }
 
 static pte_t read_pte(uintptr_t va)
 {
-	return __atomic_load_n(window(va), __ATOMIC_RELAXED);
+	return read_slot(window(va));
+}
+
+static pte_t swap_slot(pte_t *slot, pte_t e)
+{
+	return __atomic_exchange_n(slot, e, __ATOMIC_SEQ_CST);
 }
 
 static pte_t swap_pte(uintptr_t va, pte_t e)
 {
-	return __atomic_exchange_n(window(va), e, __ATOMIC_SEQ_CST);
+	return swap_slot(window(va), e);
 }
 
+/* Which of the two is meant tells the kind. */
 static struct z_entry entry_of(pte_t pte)
 {
 	struct pte_view v = pte_view(pte);
-	struct z_entry e = {.kind = v.kind, .prot = v.prot};
 
-	if (v.kind == Z_ENTRY_OUT)
-		e.loc = z_loc(v.address);
-	else if (v.kind == Z_ENTRY_IN || v.kind == Z_ENTRY_HELD)
-		e.phys = z_phys(v.address);
-	return e;
+	return (struct z_entry){
+		.kind = v.kind, .prot = v.prot, .phys = z_phys(v.address), .loc = z_loc(v.address)};
 }
 
 /* A page that is there, supervisor, with nothing left to be learned about it. */
@@ -160,6 +175,14 @@ struct z_port_mapping z_port_mapping(uintptr_t va)
 
 	return (struct z_port_mapping){
 		.present = (e & PTE_VALID) != 0, .prot = v.prot, .phys = v.address};
+}
+
+bool mmu_forbids(uintptr_t va, unsigned int access, bool supervisor)
+{
+	bool of_window = va - CONFIG_KERNEL_VM_BASE < CONFIG_KERNEL_VM_SIZE;
+	pte_t e = of_window ? read_pte(z_page_align_down(va)) : mmu_pte(va);
+
+	return pte_is_in(e) && pte_forbids(e, access, supervisor);
 }
 
 /* On return nobody acts on the old entries of these pages any more. */
@@ -260,42 +283,34 @@ static void forget_accessed(const struct mmu *mmu, uintptr_t va)
 
 static unsigned int hook_info(void *ctx, uintptr_t va, bool clear_accessed)
 {
-	struct pte_view v = pte_view(read_pte(va));
+	pte_t e = read_pte(va);
+	bool accessed = pte_accessed(e);
 
-	if (clear_accessed && v.accessed)
+	if (clear_accessed && accessed)
 		forget_accessed(ctx, va);
-	return (v.accessed ? (unsigned int)Z_INFO_ACCESSED : 0U) |
-	       (v.dirty ? (unsigned int)Z_INFO_DIRTY : 0U);
+	return (accessed ? (unsigned int)Z_INFO_ACCESSED : 0U) |
+	       (pte_dirty(e) ? (unsigned int)Z_INFO_DIRTY : 0U);
 }
 
 static void hook_hold(void *ctx, uintptr_t va, z_phys_t phys)
 {
-	struct pte_view v = pte_view(read_pte(va));
+	pte_t *slot = window(va);
 
 	(void)ctx;
-	v = (struct pte_view){.kind = Z_ENTRY_HELD, .prot = v.prot, .address = phys.v};
-	(void)swap_pte(va, pte_make(v, PTE_AD_FAULTS));
-}
-
-/* What the page of an operation becomes. */
-static struct pte_view attached(const struct z_page_op *op, enum z_attach_as as)
-{
-	return (struct pte_view){.kind = Z_ENTRY_IN,
-				 .prot = pte_view(read_pte(op->va)).prot,
-				 .dirty = as == Z_ATTACH_DIRTY,
-				 .address = op->phys.v};
+	(void)swap_slot(slot, pte_move(read_slot(slot), Z_ENTRY_HELD, phys.v));
 }
 
 static size_t hook_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as)
 {
-	const struct mmu *mmu = ctx;
+	const pte_t *fresh = ((const struct mmu *)ctx)->fresh[as == Z_ATTACH_DIRTY];
 
 	for (size_t i = 0; i < n; i++) {
-		struct pte_view v = attached(&ops[i], as);
+		pte_t *slot = window(ops[i].va);
+		unsigned int prot = pte_kept_prot(read_slot(slot));
 
-		if ((v.prot & Z_ACCESS_EXEC) != 0)
-			refresh_code(v.address);
-		(void)swap_pte(ops[i].va, pte_make(v, mmu->ad));
+		if ((prot & Z_ACCESS_EXEC) != 0)
+			refresh_code(ops[i].phys.v);
+		(void)swap_slot(slot, fresh[prot] | ops[i].phys.v);
 		ops[i].status = Z_OK;
 	}
 	cpu_entry_published();
@@ -306,12 +321,10 @@ static size_t hook_detach(void *ctx, struct z_page_op *ops, size_t n)
 {
 	(void)ctx;
 	for (size_t i = 0; i < n; i++) {
-		struct pte_view v = pte_view(read_pte(ops[i].va));
+		pte_t *slot = window(ops[i].va);
+		pte_t held = pte_kept(pte_prot(read_slot(slot)), Z_ENTRY_HELD, ops[i].phys.v);
 
-		v = (struct pte_view){
-			.kind = Z_ENTRY_HELD, .prot = v.prot, .address = ops[i].phys.v};
-		v = pte_view(swap_pte(ops[i].va, pte_make(v, PTE_AD_FAULTS)));
-		ops[i].dirty = v.dirty;
+		ops[i].dirty = pte_dirty(swap_slot(slot, held));
 		ops[i].status = Z_OK;
 	}
 	cpu_tlb_begin();
@@ -328,14 +341,11 @@ static void hook_release(void *ctx, struct z_page_op *ops, size_t n)
 {
 	(void)ctx;
 	for (size_t i = 0; i < n; i++) {
-		struct pte_view v = pte_view(read_pte(ops[i].va));
+		pte_t *slot = window(ops[i].va);
+		pte_t old = read_slot(slot);
 
-		v = (struct pte_view){
-			.kind = ops[i].untouched ? Z_ENTRY_UNTOUCHED : Z_ENTRY_OUT,
-			.prot = v.prot,
-			.address = ops[i].untouched ? 0 : ops[i].loc.v,
-		};
-		(void)swap_pte(ops[i].va, pte_make(v, PTE_AD_FAULTS));
+		(void)swap_slot(slot, ops[i].untouched ? pte_move(old, Z_ENTRY_UNTOUCHED, 0)
+						       : pte_move(old, Z_ENTRY_OUT, ops[i].loc.v));
 	}
 }
 
@@ -380,6 +390,7 @@ static void hook_touch(void *ctx, uintptr_t va, unsigned int access)
 
 static const struct z_arch_ops arch_ops = {
 	.name = "arm64",
+	.caps = Z_ARCH_TOUCH_LOADED,
 	.scratch_slots = 1,
 	.map = hook_map,
 	.unmap = hook_unmap,
@@ -395,19 +406,31 @@ static const struct z_arch_ops arch_ops = {
 	.touch = hook_touch,
 };
 
+static struct mmu *prepared(struct mmu *mmu)
+{
+	for (unsigned int prot = 0; prot < PTE_PROT_COUNT; prot++) {
+		struct pte_view v = {.kind = Z_ENTRY_IN, .prot = prot};
+
+		mmu->fresh[false][prot] = pte_make(v, mmu->ad);
+		v.dirty = true;
+		mmu->fresh[true][prot] = pte_make(v, mmu->ad);
+	}
+	return mmu;
+}
+
 const struct z_arch_ops *z_port_arch(bool soft_ad, void **ctx_out)
 {
 	static struct z_arch_ops with_hardware_bits;
 
 	if (!z_port_ad()) {
-		*ctx_out = &by_faults;
+		*ctx_out = prepared(&by_faults);
 		return &arch_ops;
 	}
 	if (soft_ad) {
-		*ctx_out = &by_withholding;
+		*ctx_out = prepared(&by_withholding);
 		return &arch_ops;
 	}
-	*ctx_out = &by_hardware;
+	*ctx_out = prepared(&by_hardware);
 	with_hardware_bits = arch_ops;
 	with_hardware_bits.caps = Z_ARCH_ACCESSED;
 	return &with_hardware_bits;

@@ -23,6 +23,12 @@ void mmu_start(uintptr_t ram_end, const struct mmu_range *ranges, size_t n);
 /* mmu_enable - boot.S: this CPU uses the table at root from here on. Touches no memory. */
 void mmu_enable(const void *root);
 
+/*
+ * mmu_forbids - pte_forbids of the entry of any address now. Mostly it is one of the window, and its page
+ * is not there: that takes one look.
+ */
+bool mmu_forbids(uintptr_t va, unsigned int access, bool supervisor);
+
 /* mmu_pte - the entry of any address now; 0 if there is no table. One atomic read, no lock. */
 pte_t mmu_pte(uintptr_t va);
 

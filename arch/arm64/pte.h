@@ -46,8 +46,9 @@ typedef uint64_t pte_t;
 #define PTE_KEPT_ACCESSED   ((pte_t)1 << 8)
 #define PTE_KEPT_DIRTY      ((pte_t)1 << 9)
 
-#define PTE_PROT_MASK 0xfU
-#define PTE_KIND_MASK 0x7U
+#define PTE_PROT_MASK  0xfU
+#define PTE_PROT_COUNT 16U
+#define PTE_KIND_MASK  0x7U
 
 _Static_assert((Z_ACCESS_READ | Z_ACCESS_WRITE | Z_ACCESS_EXEC | Z_ACCESS_USER) == PTE_PROT_MASK,
 	       "permissions are four bits");
@@ -103,6 +104,50 @@ static inline struct pte_view pte_view(pte_t e)
 		.dirty = (e & PTE_KEPT_DIRTY) != 0,
 		.address = z_page_align_down((uintptr_t)e),
 	};
+}
+
+/* pte_is_in - is it of kind IN? */
+static inline bool pte_is_in(pte_t e)
+{
+	pte_t kind = (pte_t)PTE_KIND_MASK << PTE_KEPT_KIND_SHIFT;
+
+	return (e & PTE_VALID) != 0 || (e & kind) == (pte_t)Z_ENTRY_IN << PTE_KEPT_KIND_SHIFT;
+}
+
+/* pte_prot, pte_accessed, pte_dirty - as pte_view says. pte_kept_prot: of one that is not used. */
+static inline unsigned int pte_kept_prot(pte_t e)
+{
+	return (unsigned int)(e >> PTE_KEPT_PROT_SHIFT) & PTE_PROT_MASK;
+}
+
+static inline unsigned int pte_prot(pte_t e)
+{
+	bool valid = (e & PTE_VALID) != 0;
+
+	return (unsigned int)(e >> (valid ? PTE_ASKED_SHIFT : PTE_KEPT_PROT_SHIFT)) & PTE_PROT_MASK;
+}
+
+static inline bool pte_accessed(pte_t e)
+{
+	return (e & ((e & PTE_VALID) != 0 ? PTE_AF : PTE_KEPT_ACCESSED)) != 0;
+}
+
+static inline bool pte_dirty(pte_t e)
+{
+	return (e & PTE_VALID) != 0 ? (e & (PTE_DIRTY | PTE_RDONLY)) != PTE_RDONLY
+				    : (e & PTE_KEPT_DIRTY) != 0;
+}
+
+/* pte_kept - an entry that is not used. pte_move - the same, with the permissions of another one. */
+static inline pte_t pte_kept(unsigned int prot, enum z_entry_kind kind, uintptr_t address)
+{
+	return (pte_t)prot << PTE_KEPT_PROT_SHIFT | (pte_t)kind << PTE_KEPT_KIND_SHIFT |
+	       (pte_t)address;
+}
+
+static inline pte_t pte_move(pte_t e, enum z_entry_kind kind, uintptr_t address)
+{
+	return (e & (pte_t)PTE_PROT_MASK << PTE_KEPT_PROT_SHIFT) | pte_kept(0, kind, address);
 }
 
 static inline pte_t pte_make_leaf(struct pte_view v, enum pte_ad ad)

@@ -7,6 +7,10 @@
  * Before a trap of the kernel stores anything the CPU is asked whether the new frame can be written
  * (AT); if not, the stack has overflowed, and that is told on a stack kept for it. SP_EL0 and TPIDR_EL0
  * are user mode's and saved when a trap comes from there, so in the kernel the latter is free for that.
+ *
+ * For an abort, which is a page fault mostly, only those registers are saved that a C function may change: it
+ * gives the others back as they were. If it was no use they are saved then, and whoever ends the thread or
+ * reports a bug has them all.
  */
 #define FRAME (38 * 8)
 #define SP    (31 * 8)
@@ -25,7 +29,14 @@
 #define CPACR_FP    (3 << 20)
 #define DAIF_SERROR 4
 
-.macro all_x op
+/* The four classes of aborts differ in these bits of the class. */
+#define ESR_CLASS_SHIFT 26
+#define CLASS_ABORT     0x20
+#define CLASS_DATA      4
+#define CLASS_OF_KERNEL 1
+
+/* What a C function may change (and x19, for the pair), and what not. */
+.macro changed op
 	\op	x0, x1, [sp, #0 * 8]
 	\op	x2, x3, [sp, #2 * 8]
 	\op	x4, x5, [sp, #4 * 8]
@@ -36,11 +47,19 @@
 	\op	x14, x15, [sp, #14 * 8]
 	\op	x16, x17, [sp, #16 * 8]
 	\op	x18, x19, [sp, #18 * 8]
+.endm
+
+.macro kept_over_calls op
 	\op	x20, x21, [sp, #20 * 8]
 	\op	x22, x23, [sp, #22 * 8]
 	\op	x24, x25, [sp, #24 * 8]
 	\op	x26, x27, [sp, #26 * 8]
 	\op	x28, x29, [sp, #28 * 8]
+.endm
+
+.macro all_x op
+	changed	\op
+	kept_over_calls \op
 .endm
 
 /* Why and where, behind the registers; x0: the frame. */
@@ -60,6 +79,28 @@
 	msr	spsr_el1, x3
 .endm
 
+/* Aborts go their own way. */
+.macro dispatch handler, leave
+	.ifc	\handler, trap_handle
+	lsr	x1, x4, #ESR_CLASS_SHIFT
+	bic	x1, x1, #CLASS_DATA
+	bic	x1, x1, #CLASS_OF_KERNEL
+	cmp	x1, #CLASS_ABORT
+	b.ne	1f
+	bl	trap_abort
+	cbz	w0, \leave
+	kept_over_calls stp
+	mov	w1, w0
+	mov	x0, sp
+	bl	trap_unresolved
+	b	\leave
+1:
+	.endif
+	kept_over_calls stp
+	bl	\handler
+	b	\leave
+.endm
+
 .macro of_kernel handler
 	msr	tpidr_el0, x0
 	sub	x0, sp, #FRAME
@@ -69,24 +110,22 @@
 	tbnz	x0, #PAR_FAILED, trap_overflow
 	mrs	x0, tpidr_el0
 	sub	sp, sp, #FRAME
-	all_x	stp
+	changed	stp
 	add	x1, sp, #FRAME
 	stp	x30, x1, [sp, #SP - 8]
 	save_why
-	bl	\handler
-	b	leave_to_kernel
+	dispatch \handler, leave_to_kernel
 .endm
 
 .macro of_user handler
 	sub	sp, sp, #FRAME
-	all_x	stp
+	changed	stp
 	mrs	x1, sp_el0
 	stp	x30, x1, [sp, #SP - 8]
 	mrs	x1, tpidr_el0
 	str	x1, [sp, #TPIDR]
 	save_why
-	bl	\handler
-	b	leave_to_user
+	dispatch \handler, leave_to_user
 .endm
 
 .macro vector label
@@ -162,7 +201,7 @@ leave_to_kernel:
 	ldr	x30, [sp, #SP - 8]
 1:
 	load_why
-	all_x	ldp
+	changed	ldp
 	add	sp, sp, #FRAME
 	eret
 

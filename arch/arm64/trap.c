@@ -20,6 +20,11 @@
 #include "cpu.h"
 #include "mmu.h"
 
+_Static_assert(Z_FAULT_RESOLVED == 0, "trap.S compares with that");
+_Static_assert((CLASS_EXEC_OF_USER & ~5U) == 0x20 && (CLASS_EXEC & ~5U) == 0x20 &&
+		       (CLASS_DATA_OF_USER & ~5U) == 0x20 && (CLASS_DATA & ~5U) == 0x20,
+	       "trap.S tells aborts by these bits");
+
 struct fixup {
 	uint64_t at;
 	uint64_t go_on;
@@ -80,7 +85,32 @@ static unsigned int access_of(const struct z_port_regs *regs)
 	return (regs->esr & ESR_WRITE) != 0 ? Z_ACCESS_WRITE : Z_ACCESS_READ;
 }
 
-static void page_fault(struct z_port_regs *regs)
+/* An abort is a page fault, or something that no page table can help: alignment, the bus. */
+static bool is_page_fault(uint64_t esr)
+{
+	unsigned int status = ESR_STATUS(esr) & ~3U;
+
+	return status == STATUS_TRANSLATION || status == STATUS_ACCESS_FLAG ||
+	       status == STATUS_PERMISSION;
+}
+
+unsigned int trap_abort(const struct z_port_regs *regs)
+{
+	bool supervisor = by_supervisor(regs);
+	unsigned int access = access_of(regs);
+	enum z_fault_result result = Z_FAULT_VIOLATION;
+
+	if (!is_page_fault(regs->esr))
+		return TRAP_NO_PAGE_FAULT;
+	if ((regs->spsr & PSTATE_IRQ_OFF) == 0)
+		cpu_irqs_on();
+	if (!mmu_forbids(regs->far, access, supervisor))
+		result = kernel_page_fault(regs->far, supervisor ? access : access | Z_ACCESS_USER);
+	cpu_irqs_off();
+	return result;
+}
+
+void trap_unresolved(struct z_port_regs *regs, unsigned int result)
 {
 	static const char *const why[] = {
 		[Z_FAULT_BAD_ADDRESS] = "page fault: nothing is mapped there",
@@ -88,33 +118,11 @@ static void page_fault(struct z_port_regs *regs)
 		[Z_FAULT_IO_ERROR] = "page fault: the backing store cannot read",
 		[Z_FAULT_NO_MEMORY] = "page fault: no page frame, or the backing store is full",
 	};
-	bool supervisor = by_supervisor(regs);
-	unsigned int access = access_of(regs);
-	enum z_fault_result result = Z_FAULT_VIOLATION;
 
-	if ((regs->spsr & PSTATE_IRQ_OFF) == 0)
-		cpu_irqs_on();
-	if (!pte_forbids(mmu_pte(regs->far), access, supervisor))
-		result = kernel_page_fault(regs->far, supervisor ? access : access | Z_ACCESS_USER);
-	cpu_irqs_off();
-
-	if (result != Z_FAULT_RESOLVED)
-		fail(regs, Z_PROBE_FAULT + (unsigned int)result, why[result]);
-}
-
-/* An abort is a page fault, or something that no page table can help: alignment, the bus. */
-static void aborted(struct z_port_regs *regs)
-{
-	switch (ESR_STATUS(regs->esr) & ~3U) {
-	case STATUS_TRANSLATION:
-	case STATUS_ACCESS_FLAG:
-	case STATUS_PERMISSION:
-		page_fault(regs);
-		break;
-	default:
+	if (result == TRAP_NO_PAGE_FAULT)
 		unexpected(regs);
-		break;
-	}
+	else
+		fail(regs, Z_PROBE_FAULT + result, why[result]);
 }
 
 static void system_call(struct z_port_regs *regs)
@@ -127,12 +135,6 @@ static void system_call(struct z_port_regs *regs)
 void trap_handle(struct z_port_regs *regs)
 {
 	switch (ESR_CLASS(regs->esr)) {
-	case CLASS_EXEC_OF_USER:
-	case CLASS_EXEC:
-	case CLASS_DATA_OF_USER:
-	case CLASS_DATA:
-		aborted(regs);
-		break;
 	case CLASS_SYSTEM_CALL:
 		if (by_supervisor(regs))
 			unexpected(regs);

@@ -61,10 +61,15 @@ void trap_start(struct cpu *self);
 
 /*
  * Called by trap.S with interrupts off; the trap returns to what regs then say.
- * trap_handle: what the running instruction did. trap_interrupt. trap_bug: an overflow of the
+ * trap_abort: regs has only what a C function may change, and why. Z_FAULT_RESOLVED, or
+ * trap_unresolved is called with what it said, and all registers.
+ * trap_handle: what else the running instruction did. trap_interrupt. trap_bug: an overflow of the
  * kernel's stack, or what is never switched on; why: enum trap_bug.
  */
 enum trap_bug { TRAP_OVERFLOW, TRAP_UNEXPECTED };
+#define TRAP_NO_PAGE_FAULT 0x100U /* beside enum z_fault_result */
+unsigned int trap_abort(const struct z_port_regs *regs);
+void trap_unresolved(struct z_port_regs *regs, unsigned int result);
 void trap_handle(struct z_port_regs *regs);
 void trap_interrupt(struct z_port_regs *regs);
 _Noreturn void trap_bug(struct z_port_regs *regs, unsigned int why);

@@ -47,6 +47,7 @@ static char command_line[COMMAND_LINE_MAX + 1];
 static struct hart harts[Z_PORT_CPUS_MAX];
 static unsigned long others_mask; /* [A] harts that run, by the firmware's number, less the first */
 static bool hardware_ad;          /* [I] */
+static uint64_t ns_per_tick;      /* [I] */
 
 /* ---- start-up ----------------------------------------------------------------------------------- */
 
@@ -99,6 +100,7 @@ _Noreturn void board_start(unsigned long id, uintptr_t device_tree)
 		kernel_panic("the kernel reaches into the page frames", NULL);
 	if (tree.ram_base > ram.begin || tree.ram_base + tree.ram_bytes < Z_PHYS_RAM_END)
 		kernel_panic("less RAM than the configuration says", NULL);
+	ns_per_tick = NS_PER_S / tree.timebase_hz;
 	copy_command_line();
 	number_harts(id);
 	start_paging(ram.end);
@@ -216,7 +218,7 @@ bool z_port_irqs_on(void)
 
 uint64_t z_port_now(void)
 {
-	return CSR_READ(time) * (NS_PER_S / tree.timebase_hz);
+	return CSR_READ(time) * ns_per_tick;
 }
 
 uint64_t z_port_instructions(void)
@@ -234,7 +236,7 @@ void z_port_tick(uint64_t period_ns)
 	unsigned long key = z_port_irq_lock();
 	struct hart *self = hart_self();
 
-	self->tick_period = period_ns / (NS_PER_S / tree.timebase_hz);
+	self->tick_period = period_ns / ns_per_tick;
 	self->tick_next = CSR_READ(time) + self->tick_period;
 	if (self->tick_period > 0) {
 		set_timer(self->tick_next);

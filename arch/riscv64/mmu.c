@@ -32,8 +32,9 @@
 #define LEAF_SPAN    ((uintptr_t)ENTRIES * Z_PAGE_SIZE)
 #define FENCE_SINGLY 32U
 
-/* Root, those of the kernel's RAM and devices, and those between the root and the window's leaves. */
-#define TABLES        40U
+/* Those of the kernel's RAM; root, those of devices, and those between the root and the window's leaves. */
+#define RAM_BYTES     (CONFIG_SRAM_BASE - 0x80000000)
+#define TABLES        (24U + RAM_BYTES / LEAF_SPAN)
 #define WINDOW_TABLES ((CONFIG_KERNEL_VM_SIZE + LEAF_SPAN - 1) / LEAF_SPAN)
 
 #define KERNEL_CODE  (PTE_R | PTE_X | PTE_A | PTE_D)
@@ -42,8 +43,10 @@
 
 typedef pte_t table_t[ENTRIES];
 
+/* fresh: the entry of a page that comes in, less its address; by permissions, clean and dirty. */
 struct mmu {
 	bool soft_ad;
+	pte_t fresh[2][PTE_PROT_COUNT];
 };
 
 extern char link_text[], link_text_end[], link_rodata[], link_rodata_end[], link_data[],
@@ -90,32 +93,44 @@ static pte_t *walk(uintptr_t va, unsigned int to_level, bool grow)
 	return &table[index_at(va, to_level)];
 }
 
-/* The entry of a page of the window, or of the scratch page behind it. */
+/*
+ * The entry of a page of the window, or of the scratch page behind it. The address is page-aligned, and the
+ * table as far behind the place of address 0 as a constant says: a shift and an addition.
+ */
 static pte_t *window(uintptr_t va)
 {
-	return &window_entries[(va - CONFIG_KERNEL_VM_BASE) / Z_PAGE_SIZE];
+	uintptr_t first = CONFIG_KERNEL_VM_BASE / Z_PAGE_SIZE * sizeof(pte_t);
+
+	return (pte_t *)((uintptr_t)window_entries - first + va / Z_PAGE_SIZE * sizeof(pte_t));
+}
+
+static pte_t read_slot(const pte_t *slot)
+{
+	return __atomic_load_n(slot, __ATOMIC_RELAXED);
 }
 
 static pte_t read_pte(uintptr_t va)
 {
-	return __atomic_load_n(window(va), __ATOMIC_RELAXED);
+	return read_slot(window(va));
 }
 
+/* Which of the two is meant tells the kind. */
 static struct z_entry entry_of(pte_t pte)
 {
 	struct pte_view v = pte_view(pte);
-	struct z_entry e = {.kind = v.kind, .prot = v.prot};
 
-	if (v.kind == Z_ENTRY_OUT)
-		e.loc = z_loc(v.address);
-	else if (v.kind == Z_ENTRY_IN || v.kind == Z_ENTRY_HELD)
-		e.phys = z_phys(v.address);
-	return e;
+	return (struct z_entry){
+		.kind = v.kind, .prot = v.prot, .phys = z_phys(v.address), .loc = z_loc(v.address)};
+}
+
+static pte_t swap_slot(pte_t *slot, pte_t e)
+{
+	return __atomic_exchange_n(slot, e, __ATOMIC_ACQ_REL);
 }
 
 static pte_t swap_pte(uintptr_t va, pte_t e)
 {
-	return __atomic_exchange_n(window(va), e, __ATOMIC_SEQ_CST);
+	return swap_slot(window(va), e);
 }
 
 struct z_entry z_port_entry(uintptr_t va)
@@ -138,6 +153,14 @@ pte_t mmu_pte(uintptr_t va)
 	pte_t *e = upper == 0 || upper == -1 ? walk(va, 0, false) : NULL;
 
 	return e != NULL ? __atomic_load_n(e, __ATOMIC_RELAXED) : 0;
+}
+
+bool mmu_forbids(uintptr_t va, unsigned int access, bool supervisor, bool sum)
+{
+	bool of_window = va - CONFIG_KERNEL_VM_BASE < CONFIG_KERNEL_VM_SIZE;
+	pte_t e = of_window ? read_pte(z_page_align_down(va)) : mmu_pte(va);
+
+	return pte_is_in(e) && pte_forbids(e, access, supervisor, sum);
 }
 
 /* This hart looks at these entries anew. */
@@ -238,41 +261,38 @@ static void forget_accessed(const struct mmu *mmu, uintptr_t va)
 
 static unsigned int hook_info(void *ctx, uintptr_t va, bool clear_accessed)
 {
-	struct pte_view v = pte_view(read_pte(va));
+	pte_t e = read_pte(va);
 
-	if (clear_accessed && v.accessed)
+	if (clear_accessed && (e & PTE_A) != 0)
 		forget_accessed(ctx, va);
-	return (v.accessed ? (unsigned int)Z_INFO_ACCESSED : 0U) |
-	       (v.dirty ? (unsigned int)Z_INFO_DIRTY : 0U);
+	return ((e & PTE_A) != 0 ? (unsigned int)Z_INFO_ACCESSED : 0U) |
+	       ((e & PTE_D) != 0 ? (unsigned int)Z_INFO_DIRTY : 0U);
 }
 
 static void hook_hold(void *ctx, uintptr_t va, z_phys_t phys)
 {
-	struct pte_view v = pte_view(read_pte(va));
+	pte_t *slot = window(va);
 
 	(void)ctx;
-	v = (struct pte_view){.kind = Z_ENTRY_HELD, .prot = v.prot, .address = phys.v};
-	(void)swap_pte(va, pte_make(v, false));
+	(void)swap_slot(slot, pte_move(read_slot(slot), Z_ENTRY_HELD, phys.v));
 }
 
 static size_t hook_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as)
 {
-	const struct mmu *mmu = ctx;
-	bool code = false;
+	const pte_t *fresh = ((const struct mmu *)ctx)->fresh[as == Z_ATTACH_DIRTY];
+	pte_t bits = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		struct pte_view v = pte_view(read_pte(ops[i].va));
+		pte_t *slot = window(ops[i].va);
+		pte_t prot = read_slot(slot) & PTE_PROT;
 
-		v = (struct pte_view){.kind = Z_ENTRY_IN,
-				      .prot = v.prot,
-				      .dirty = as == Z_ATTACH_DIRTY,
-				      .address = ops[i].phys.v};
-		(void)swap_pte(ops[i].va, pte_make(v, mmu->soft_ad));
+		(void)swap_slot(slot,
+				pte_with_address(fresh[prot >> PTE_PROT_SHIFT], ops[i].phys.v));
 		fence(ops[i].va, 1);
-		code = code || (v.prot & Z_ACCESS_EXEC) != 0;
+		bits |= prot;
 		ops[i].status = Z_OK;
 	}
-	if (code)
+	if ((bits & PTE_X) != 0)
 		fence_code();
 	return 0;
 }
@@ -292,12 +312,10 @@ static size_t hook_detach(void *ctx, struct z_page_op *ops, size_t n)
 {
 	(void)ctx;
 	for (size_t i = 0; i < n; i++) {
-		struct pte_view v = pte_view(read_pte(ops[i].va));
+		pte_t *slot = window(ops[i].va);
+		pte_t held = pte_move(pte_asked(read_slot(slot)), Z_ENTRY_HELD, ops[i].phys.v);
 
-		v = (struct pte_view){
-			.kind = Z_ENTRY_HELD, .prot = v.prot, .address = ops[i].phys.v};
-		v = pte_view(swap_pte(ops[i].va, pte_make(v, false)));
-		ops[i].dirty = v.dirty;
+		ops[i].dirty = (swap_slot(slot, held) & PTE_D) != 0;
 		ops[i].status = Z_OK;
 	}
 	shootdown_ops(ops, n);
@@ -309,14 +327,11 @@ static void hook_release(void *ctx, struct z_page_op *ops, size_t n)
 {
 	(void)ctx;
 	for (size_t i = 0; i < n; i++) {
-		struct pte_view v = pte_view(read_pte(ops[i].va));
+		pte_t *slot = window(ops[i].va);
+		pte_t old = read_slot(slot);
 
-		v = (struct pte_view){
-			.kind = ops[i].untouched ? Z_ENTRY_UNTOUCHED : Z_ENTRY_OUT,
-			.prot = v.prot,
-			.address = ops[i].untouched ? 0 : ops[i].loc.v,
-		};
-		(void)swap_pte(ops[i].va, pte_make(v, false));
+		(void)swap_slot(slot, ops[i].untouched ? pte_move(old, Z_ENTRY_UNTOUCHED, 0)
+						       : pte_move(old, Z_ENTRY_OUT, ops[i].loc.v));
 	}
 }
 
@@ -368,6 +383,7 @@ static void hook_touch(void *ctx, uintptr_t va, unsigned int access)
 
 static const struct z_arch_ops arch_ops = {
 	.name = "riscv64",
+	.caps = Z_ARCH_TOUCH_LOADED,
 	.scratch_slots = 1,
 	.map = hook_map,
 	.unmap = hook_unmap,
@@ -383,11 +399,23 @@ static const struct z_arch_ops arch_ops = {
 	.touch = hook_touch,
 };
 
+static struct mmu *prepared(struct mmu *mmu)
+{
+	for (unsigned int prot = 0; prot < PTE_PROT_COUNT; prot++) {
+		struct pte_view v = {.kind = Z_ENTRY_IN, .prot = prot};
+
+		mmu->fresh[false][prot] = pte_make(v, mmu->soft_ad);
+		v.dirty = true;
+		mmu->fresh[true][prot] = pte_make(v, mmu->soft_ad);
+	}
+	return mmu;
+}
+
 const struct z_arch_ops *z_port_arch(bool soft_ad, void **ctx_out)
 {
 	static struct z_arch_ops with_hardware_bits;
 
-	*ctx_out = soft_ad ? &by_faults : &by_hardware;
+	*ctx_out = prepared(soft_ad ? &by_faults : &by_hardware);
 	if (soft_ad || !z_port_ad())
 		return &arch_ops;
 	with_hardware_bits = arch_ops;

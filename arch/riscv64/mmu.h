@@ -28,6 +28,12 @@ extern const uintptr_t mmu_scratch_page;
 /* mmu_pte - the entry of any address now; 0 if there is no table. One atomic read, no lock. */
 pte_t mmu_pte(uintptr_t va);
 
+/*
+ * mmu_forbids - pte_forbids of the entry of any address now. Mostly it is one of the window, and its page
+ * is not there: that takes one look.
+ */
+bool mmu_forbids(uintptr_t va, unsigned int access, bool supervisor, bool sum);
+
 /* mmu_keeps_ad - try it: does a write through a fresh leaf set A and D without a fault? */
 bool mmu_keeps_ad(void);
 

@@ -38,6 +38,7 @@ typedef uint64_t pte_t;
 
 #define PTE_PROT_SHIFT 1
 #define PTE_PROT       ((pte_t)0xf << PTE_PROT_SHIFT)
+#define PTE_PROT_COUNT 16U
 #define PTE_KIND_SHIFT 8
 #define PTE_KIND       ((pte_t)0x7 << PTE_KIND_SHIFT)
 #define PTE_PPN_SHIFT  10
@@ -114,6 +115,35 @@ static inline pte_t pte_make_leaf(struct pte_view v, bool soft_ad)
 	bits |= v.accessed ? PTE_A : 0;
 	bits |= v.dirty ? PTE_D : 0;
 	return pte_leaf(v.address, bits);
+}
+
+/* pte_is_in - is it of kind IN? */
+static inline bool pte_is_in(pte_t e)
+{
+	return (e & PTE_V) != 0 || (e & PTE_KIND) == (pte_t)Z_ENTRY_IN << PTE_KIND_SHIFT;
+}
+
+/* pte_asked - an entry of kind IN, its permissions what was asked for. */
+static inline pte_t pte_asked(pte_t e)
+{
+	if ((e & PTE_V) == 0 || (e & (PTE_NOREAD | PTE_HELDBACK)) == 0)
+		return e;
+	return (pte_t)pte_view_leaf(e).prot << PTE_PROT_SHIFT;
+}
+
+/*
+ * pte_move - the entry of another kind, and not used by the hardware, with the permissions of this one:
+ * they are in the same place.
+ */
+static inline pte_t pte_move(pte_t e, enum z_entry_kind kind, uintptr_t address)
+{
+	return (e & PTE_PROT) | (pte_t)kind << PTE_KIND_SHIFT | (pte_t)address;
+}
+
+/* pte_with_address - an entry that has none gets one. */
+static inline pte_t pte_with_address(pte_t e, uintptr_t address)
+{
+	return e | ((e & PTE_V) != 0 ? (pte_t)address >> 12 << PTE_PPN_SHIFT : (pte_t)address);
 }
 
 /* pte_make - the entry of a view. */

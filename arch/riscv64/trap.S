@@ -5,9 +5,13 @@
  * In the kernel tp is the hart's structure and sscratch 0; in user mode sscratch is the hart's structure
  * and tp the program's. So one exchange tells where a trap came from. A trap of the kernel goes on below
  * the stack that it interrupted, which is never paged; a trap of user mode begins at the top of
- * its thread's kernel stack. On the way back to the kernel tp is not loaded: the thread may be on another
+ * its thread's kernel stack. gp is the kernel's everywhere in the kernel. For a page fault only those registers are saved that a C function may change: it
+ * gives the others back as they were. If it was no use they are saved then, and whoever ends the thread
+ * or reports a bug has them all. On the way back to the kernel tp is not loaded: the thread may be on another
  * hart now.
  */
+#include "gp.inc"
+
 #define FRAME   (36 * 8)
 #define SEPC    (32 * 8)
 #define SSTATUS (33 * 8)
@@ -16,14 +20,22 @@
 #define SUM     (1 << 18)
 #define SPP     (1 << 8)
 
+/* Of scause, as bits: the fetch, the load, the store that found no page. */
+#define PAGE_FAULTS (1 << 12 | 1 << 13 | 1 << 15)
+
 #define HART_KERNEL_STACK 0
 #define HART_USER_SP      8
 
-/* All but x0, sp, tp and t0. */
-.macro most op
+/* What a C function may change, but sp, tp and t0. */
+.macro changed op
 	\op	x1, 8(sp)
-	\op	x3, 24(sp)
-	.irp n, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+	.irp n, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31
+	\op	x\n, \n * 8(sp)
+	.endr
+.endm
+
+.macro kept_over_calls op
+	.irp n, 8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27
 	\op	x\n, \n * 8(sp)
 	.endr
 .endm
@@ -46,6 +58,7 @@ trap_entry:
 	addi	sp, sp, -FRAME
 	sd	t0, 40(sp)
 	sd	tp, 32(sp)
+	sd	gp, 24(sp)
 	addi	t0, sp, FRAME
 	j	2f
 1:	/* Of user mode. */
@@ -55,10 +68,12 @@ trap_entry:
 	sd	t0, 40(sp)
 	csrrw	t0, sscratch, zero
 	sd	t0, 32(sp)
+	sd	gp, 24(sp)
+	load_gp
 	ld	t0, HART_USER_SP(tp)
 2:
 	sd	t0, 16(sp)
-	most sd
+	changed	sd
 	csrr	t1, sepc
 	csrr	t2, sstatus
 	csrr	t3, scause
@@ -69,10 +84,17 @@ trap_entry:
 	sd	t4, STVAL(sp)
 	li	t0, SUM
 	csrc	sstatus, t0
-
 	mv	a0, sp
-	call	trap_handle
 
+	bltz	t3, 4f
+	li	t0, PAGE_FAULTS
+	srl	t0, t0, t3
+	andi	t0, t0, 1
+	beqz	t0, 4f
+	call	trap_page_fault
+	bnez	a0, 5f
+
+trap_leave:
 	ld	t1, SEPC(sp)
 	ld	t2, SSTATUS(sp)
 	csrw	sepc, t1
@@ -81,11 +103,23 @@ trap_entry:
 	bnez	t0, 3f
 	csrw	sscratch, tp
 	ld	tp, 32(sp)
+	ld	gp, 24(sp)
 3:
-	most ld
+	changed	ld
 	ld	t0, 40(sp)
 	ld	sp, 16(sp)
 	sret
+
+4:	/* Anything else. */
+	kept_over_calls sd
+	call	trap_handle
+	j	trap_leave
+5:	/* The page fault goes on with other registers, or not at all. */
+	kept_over_calls sd
+	mv	a1, a0
+	mv	a0, sp
+	call	trap_unresolved
+	j	trap_leave
 
 /* ---- threads --------------------------------------------------------------------------------- */
 

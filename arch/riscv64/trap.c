@@ -21,6 +21,8 @@
 #include "cpu.h"
 #include "mmu.h"
 
+_Static_assert(Z_FAULT_RESOLVED == 0, "trap.S compares with that");
+
 struct fixup {
 	uint64_t at;
 	uint64_t go_on;
@@ -28,13 +30,10 @@ struct fixup {
 
 extern const struct fixup link_fixups[], link_fixups_end[];
 
+/* With interrupts on it is no service routine, and the thread may change the hart while it looks. */
 bool z_port_in_isr(void)
 {
-	unsigned long key = z_port_irq_lock();
-	bool in_isr = hart_self()->isr_depth > 0;
-
-	z_port_irq_restore(key);
-	return in_isr;
+	return !z_port_irqs_on() && hart_self()->isr_depth > 0;
 }
 
 static uint64_t fixup_of(uint64_t pc)
@@ -80,7 +79,23 @@ static unsigned int access_of(uint64_t scause)
 	}
 }
 
-static void page_fault(struct z_port_regs *regs)
+enum z_fault_result trap_page_fault(const struct z_port_regs *regs)
+{
+	uint64_t sstatus = regs->sstatus;
+	bool supervisor = (sstatus & SSTATUS_SPP) != 0;
+	unsigned int access = access_of(regs->scause);
+	enum z_fault_result result = Z_FAULT_VIOLATION;
+
+	if ((sstatus & SSTATUS_SPIE) != 0)
+		CSR_SET(sstatus, SSTATUS_SIE);
+	if (!mmu_forbids(regs->stval, access, supervisor, (sstatus & SSTATUS_SUM) != 0))
+		result = kernel_page_fault(regs->stval,
+					   supervisor ? access : access | Z_ACCESS_USER);
+	(void)CSR_CLEAR(sstatus, SSTATUS_SIE);
+	return result;
+}
+
+void trap_unresolved(struct z_port_regs *regs, enum z_fault_result result)
 {
 	static const char *const why[] = {
 		[Z_FAULT_BAD_ADDRESS] = "page fault: nothing is mapped there",
@@ -88,20 +103,8 @@ static void page_fault(struct z_port_regs *regs)
 		[Z_FAULT_IO_ERROR] = "page fault: the backing store cannot read",
 		[Z_FAULT_NO_MEMORY] = "page fault: no page frame, or the backing store is full",
 	};
-	bool supervisor = by_supervisor(regs);
-	bool sum = (regs->sstatus & SSTATUS_SUM) != 0;
-	unsigned int access = access_of(regs->scause);
-	enum z_fault_result result = Z_FAULT_VIOLATION;
 
-	if ((regs->sstatus & SSTATUS_SPIE) != 0)
-		CSR_SET(sstatus, SSTATUS_SIE);
-	if (!pte_forbids(mmu_pte(regs->stval), access, supervisor, sum))
-		result = kernel_page_fault(regs->stval,
-					   supervisor ? access : access | Z_ACCESS_USER);
-	(void)CSR_CLEAR(sstatus, SSTATUS_SIE);
-
-	if (result != Z_FAULT_RESOLVED)
-		fail(regs, Z_PROBE_FAULT + (unsigned int)result, why[result]);
+	fail(regs, Z_PROBE_FAULT + (unsigned int)result, why[result]);
 }
 
 static void system_call(struct z_port_regs *regs)
@@ -141,11 +144,6 @@ void trap_handle(struct z_port_regs *regs)
 		break;
 	case SCAUSE_SOFT:
 		interrupt(kicked);
-		break;
-	case SCAUSE_EXEC_FAULT:
-	case SCAUSE_READ_FAULT:
-	case SCAUSE_WRITE_FAULT:
-		page_fault(regs);
 		break;
 	case SCAUSE_USER_CALL:
 		system_call(regs);

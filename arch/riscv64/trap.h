@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <zpager/pager.h>
+
 struct z_port_regs {
 	uint64_t x[32]; /* x[0]: unused */
 	uint64_t sepc;
@@ -46,7 +48,13 @@ static inline struct hart *hart_self(void)
 /* trap_start - take traps on this hart from now on; it is this one. */
 void trap_start(struct hart *self);
 
-/* trap_handle - called by trap.S with interrupts off; the trap returns to what regs then say. */
+/*
+ * Called by trap.S with interrupts off; the trap returns to what regs then say.
+ * trap_page_fault: regs has only what a C function may change, and why. Z_FAULT_RESOLVED, or
+ * trap_unresolved is called with the result, and all registers. trap_handle: any other trap.
+ */
+enum z_fault_result trap_page_fault(const struct z_port_regs *regs);
+void trap_unresolved(struct z_port_regs *regs, enum z_fault_result result);
 void trap_handle(struct z_port_regs *regs);
 
 /* board_timer, board_device - the timer went off; a device wants something. Interrupt context. */

@@ -35,8 +35,9 @@
 #define LEVELS    4U
 #define LEAF_SPAN ((uintptr_t)ENTRIES * Z_PAGE_SIZE)
 
-/* Root, those of the kernel's RAM and devices, and those between the root and the window's leaves. */
-#define TABLES        24U
+/* Those of the kernel's RAM; root, those of devices, and those between the root and the window's leaves. */
+#define RAM_BYTES     (CONFIG_SRAM_BASE - 0UL)
+#define TABLES        (16U + RAM_BYTES / LEAF_SPAN)
 #define WINDOW_TABLES ((CONFIG_KERNEL_VM_SIZE + LEAF_SPAN - 1) / LEAF_SPAN)
 
 #define KERNEL_CODE  (Z_ACCESS_READ | Z_ACCESS_EXEC)
@@ -47,8 +48,10 @@
 
 typedef pte_t table_t[ENTRIES];
 
+/* fresh: the entry of a page that comes in, less its address; by permissions, clean and dirty. */
 struct mmu {
 	bool soft_ad;
+	pte_t fresh[2][PTE_PROT_COUNT];
 };
 
 extern char link_text[], link_text_end[], link_rodata[], link_rodata_end[], link_data[],
@@ -95,32 +98,44 @@ static pte_t *walk(uintptr_t va, unsigned int to_level, bool grow)
 	return &table[index_at(va, to_level)];
 }
 
-/* The entry of a page of the window, or of the scratch page behind it. */
+/*
+ * The entry of a page of the window, or of the scratch page behind it. The address is page-aligned, and the
+ * table as far behind the place of address 0 as a constant says: a shift and an addition.
+ */
 static pte_t *window(uintptr_t va)
 {
-	return &window_entries[(va - CONFIG_KERNEL_VM_BASE) / Z_PAGE_SIZE];
+	uintptr_t first = CONFIG_KERNEL_VM_BASE / Z_PAGE_SIZE * sizeof(pte_t);
+
+	return (pte_t *)((uintptr_t)window_entries - first + va / Z_PAGE_SIZE * sizeof(pte_t));
+}
+
+static pte_t read_slot(const pte_t *slot)
+{
+	return __atomic_load_n(slot, __ATOMIC_RELAXED);
 }
 
 static pte_t read_pte(uintptr_t va)
 {
-	return __atomic_load_n(window(va), __ATOMIC_RELAXED);
+	return read_slot(window(va));
+}
+
+static pte_t swap_slot(pte_t *slot, pte_t e)
+{
+	return __atomic_exchange_n(slot, e, __ATOMIC_SEQ_CST);
 }
 
 static pte_t swap_pte(uintptr_t va, pte_t e)
 {
-	return __atomic_exchange_n(window(va), e, __ATOMIC_SEQ_CST);
+	return swap_slot(window(va), e);
 }
 
+/* Which of the two is meant tells the kind. */
 static struct z_entry entry_of(pte_t pte)
 {
 	struct pte_view v = pte_view(pte);
-	struct z_entry e = {.kind = v.kind, .prot = v.prot};
 
-	if (v.kind == Z_ENTRY_OUT)
-		e.loc = z_loc(v.address);
-	else if (v.kind == Z_ENTRY_IN || v.kind == Z_ENTRY_HELD)
-		e.phys = z_phys(v.address);
-	return e;
+	return (struct z_entry){
+		.kind = v.kind, .prot = v.prot, .phys = z_phys(v.address), .loc = z_loc(v.address)};
 }
 
 pte_t mmu_pte(uintptr_t va)
@@ -143,6 +158,20 @@ struct z_port_mapping z_port_mapping(uintptr_t va)
 
 	return (struct z_port_mapping){
 		.present = (e & PTE_P) != 0, .prot = v.prot, .phys = v.address};
+}
+
+/* May the kernel read and write pages of user mode? */
+static bool may_reach(uint64_t rflags)
+{
+	return (rflags & RFLAGS_AC) != 0 || (CPU_READ(cr4) & CR4_SMAP) == 0;
+}
+
+bool mmu_forbids(uintptr_t va, unsigned int access, bool supervisor, uint64_t rflags)
+{
+	bool of_window = va - CONFIG_KERNEL_VM_BASE < CONFIG_KERNEL_VM_SIZE;
+	pte_t e = of_window ? read_pte(z_page_align_down(va)) : mmu_pte(va);
+
+	return pte_is_in(e) && pte_forbids(e, access, supervisor, may_reach(rflags));
 }
 
 /* This CPU looks at the entries of these pages anew. */
@@ -251,35 +280,31 @@ static void forget_accessed(const struct mmu *mmu, uintptr_t va)
 
 static unsigned int hook_info(void *ctx, uintptr_t va, bool clear_accessed)
 {
-	struct pte_view v = pte_view(read_pte(va));
+	pte_t e = read_pte(va);
 
-	if (clear_accessed && v.accessed)
+	if (clear_accessed && (e & PTE_A) != 0)
 		forget_accessed(ctx, va);
-	return (v.accessed ? (unsigned int)Z_INFO_ACCESSED : 0U) |
-	       (v.dirty ? (unsigned int)Z_INFO_DIRTY : 0U);
+	return ((e & PTE_A) != 0 ? (unsigned int)Z_INFO_ACCESSED : 0U) |
+	       ((e & PTE_D) != 0 ? (unsigned int)Z_INFO_DIRTY : 0U);
 }
 
 static void hook_hold(void *ctx, uintptr_t va, z_phys_t phys)
 {
-	struct pte_view v = pte_view(read_pte(va));
+	pte_t *slot = window(va);
 
 	(void)ctx;
-	v = (struct pte_view){.kind = Z_ENTRY_HELD, .prot = v.prot, .address = phys.v};
-	(void)swap_pte(va, pte_make(v, false));
+	(void)swap_slot(slot, pte_move(read_slot(slot), Z_ENTRY_HELD, phys.v));
 }
 
 static size_t hook_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as)
 {
-	const struct mmu *mmu = ctx;
+	const pte_t *fresh = ((const struct mmu *)ctx)->fresh[as == Z_ATTACH_DIRTY];
 
 	for (size_t i = 0; i < n; i++) {
-		struct pte_view v = pte_view(read_pte(ops[i].va));
+		pte_t *slot = window(ops[i].va);
+		unsigned int prot = pte_kept_prot(read_slot(slot));
 
-		v = (struct pte_view){.kind = Z_ENTRY_IN,
-				      .prot = v.prot,
-				      .dirty = as == Z_ATTACH_DIRTY,
-				      .address = ops[i].phys.v};
-		(void)swap_pte(ops[i].va, pte_make(v, mmu->soft_ad));
+		(void)swap_slot(slot, fresh[prot] | ops[i].phys.v);
 		ops[i].status = Z_OK;
 	}
 	return 0;
@@ -291,12 +316,10 @@ static size_t hook_detach(void *ctx, struct z_page_op *ops, size_t n)
 
 	(void)ctx;
 	for (size_t i = 0; i < n; i++) {
-		struct pte_view v = pte_view(read_pte(ops[i].va));
+		pte_t *slot = window(ops[i].va);
+		pte_t held = pte_kept(pte_prot(read_slot(slot)), Z_ENTRY_HELD, ops[i].phys.v);
 
-		v = (struct pte_view){
-			.kind = Z_ENTRY_HELD, .prot = v.prot, .address = ops[i].phys.v};
-		v = pte_view(swap_pte(ops[i].va, pte_make(v, false)));
-		ops[i].dirty = v.dirty;
+		ops[i].dirty = (swap_slot(slot, held) & PTE_D) != 0;
 		ops[i].status = Z_OK;
 		if (i < SMP_PAGES_MAX)
 			each[i] = ops[i].va;
@@ -310,14 +333,11 @@ static void hook_release(void *ctx, struct z_page_op *ops, size_t n)
 {
 	(void)ctx;
 	for (size_t i = 0; i < n; i++) {
-		struct pte_view v = pte_view(read_pte(ops[i].va));
+		pte_t *slot = window(ops[i].va);
+		pte_t old = read_slot(slot);
 
-		v = (struct pte_view){
-			.kind = ops[i].untouched ? Z_ENTRY_UNTOUCHED : Z_ENTRY_OUT,
-			.prot = v.prot,
-			.address = ops[i].untouched ? 0 : ops[i].loc.v,
-		};
-		(void)swap_pte(ops[i].va, pte_make(v, false));
+		(void)swap_slot(slot, ops[i].untouched ? pte_move(old, Z_ENTRY_UNTOUCHED, 0)
+						       : pte_move(old, Z_ENTRY_OUT, ops[i].loc.v));
 	}
 }
 
@@ -370,6 +390,7 @@ static void hook_touch(void *ctx, uintptr_t va, unsigned int access)
 
 static const struct z_arch_ops arch_ops = {
 	.name = "x86_64",
+	.caps = Z_ARCH_TOUCH_LOADED,
 	.scratch_slots = 1,
 	.map = hook_map,
 	.unmap = hook_unmap,
@@ -385,11 +406,23 @@ static const struct z_arch_ops arch_ops = {
 	.touch = hook_touch,
 };
 
+static struct mmu *prepared(struct mmu *mmu)
+{
+	for (unsigned int prot = 0; prot < PTE_PROT_COUNT; prot++) {
+		struct pte_view v = {.kind = Z_ENTRY_IN, .prot = prot};
+
+		mmu->fresh[false][prot] = pte_make(v, mmu->soft_ad);
+		v.dirty = true;
+		mmu->fresh[true][prot] = pte_make(v, mmu->soft_ad);
+	}
+	return mmu;
+}
+
 const struct z_arch_ops *z_port_arch(bool soft_ad, void **ctx_out)
 {
 	static struct z_arch_ops with_hardware_bits;
 
-	*ctx_out = soft_ad ? &by_faults : &by_hardware;
+	*ctx_out = prepared(soft_ad ? &by_faults : &by_hardware);
 	if (soft_ad)
 		return &arch_ops;
 	with_hardware_bits = arch_ops;

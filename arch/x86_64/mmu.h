@@ -19,4 +19,10 @@ extern const uintptr_t mmu_scratch_page;
 /* mmu_pte - the entry of any address now; 0 if there is no table. One atomic read, no lock. */
 pte_t mmu_pte(uintptr_t va);
 
+/*
+ * mmu_forbids - pte_forbids of the entry of any address now; rflags: of who touched it. Mostly it is one of
+ * the window, and its page is not there: that takes one look.
+ */
+bool mmu_forbids(uintptr_t va, unsigned int access, bool supervisor, uint64_t rflags);
+
 #endif /* ARCH_X86_64_MMU_H */

@@ -35,6 +35,7 @@ typedef uint64_t pte_t;
 
 #define PTE_FRAME      ((((pte_t)1 << 40) - 1) << 12)
 #define PTE_PROT_MASK  ((pte_t)0xf)
+#define PTE_PROT_COUNT 16U
 #define PTE_PROT_SHIFT 52 /* P = 1 */
 #define PTE_SAVE_SHIFT 1  /* P = 0 */
 #define PTE_KIND_SHIFT 7
@@ -91,6 +92,35 @@ static inline struct pte_view pte_view(pte_t e)
 		v.address = z_page_align_down((uintptr_t)e);
 	}
 	return v;
+}
+
+/* pte_is_in - is it of kind IN? */
+static inline bool pte_is_in(pte_t e)
+{
+	return (e & PTE_P) != 0 || (e & PTE_KIND) == (pte_t)Z_ENTRY_IN << PTE_KIND_SHIFT;
+}
+
+/* pte_prot - as pte_view says. pte_kept_prot: of one that is not used. */
+static inline unsigned int pte_kept_prot(pte_t e)
+{
+	return (unsigned int)(e >> PTE_SAVE_SHIFT & PTE_PROT_MASK);
+}
+
+static inline unsigned int pte_prot(pte_t e)
+{
+	return (e & PTE_P) != 0 ? (unsigned int)(e >> PTE_PROT_SHIFT & PTE_PROT_MASK)
+				: pte_kept_prot(e);
+}
+
+/* pte_kept - an entry that is not used. pte_move - the same, with the permissions of another one. */
+static inline pte_t pte_kept(unsigned int prot, enum z_entry_kind kind, uintptr_t address)
+{
+	return (pte_t)prot << PTE_SAVE_SHIFT | (pte_t)kind << PTE_KIND_SHIFT | (pte_t)address;
+}
+
+static inline pte_t pte_move(pte_t e, enum z_entry_kind kind, uintptr_t address)
+{
+	return (e & PTE_PROT_MASK << PTE_SAVE_SHIFT) | pte_kept(0, kind, address);
 }
 
 /* pte_make - the entry of a view. */

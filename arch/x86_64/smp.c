@@ -142,7 +142,6 @@ static void ask(unsigned int self, unsigned int others)
 
 void smp_forget(const uintptr_t *va, size_t n)
 {
-	unsigned long key = z_port_irq_lock();
 	unsigned int self = cpu_self()->number;
 	unsigned int others = __atomic_load_n(&running, __ATOMIC_SEQ_CST) & ~(1U << self);
 	struct request *mine = &requests[self];
@@ -157,7 +156,6 @@ void smp_forget(const uintptr_t *va, size_t n)
 			cpu_pause();
 		}
 	}
-	z_port_irq_restore(key);
 }
 
 void z_port_relax(void)

@@ -16,7 +16,7 @@ void smp_init(void);
 
 /*
  * smp_forget - no other CPU that runs acts on older entries of these pages when this returns.
- *   n > SMP_PAGES_MAX: of any page; va is not looked at. Any context.
+ *   n > SMP_PAGES_MAX: of any page; va is not looked at. Interrupts off.
  */
 void smp_forget(const uintptr_t *va, size_t n);
 

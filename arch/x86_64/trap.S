@@ -7,12 +7,17 @@
  * stack. The privilege level in cs tells which, and with it which GS the kernel finds. Interrupts
  * are off until trap_handle says otherwise; cr2 is saved before that.
  *
+ * For a page fault only those registers are saved that a C function may change: it gives the others back as
+ * they were. If it was no use they are saved then, and whoever ends the thread or reports a bug has them all.
+ *
  * The traps with a stack of their own (double fault, NMI, machine check) may come anywhere, also
  * between a change of level and the change of GS. They look: user mode's GS base is 0, for it cannot
  * set another. They do not return.
  */
 #define CS_AT_ENTRY (3 * 8) /* behind vector, error code and rip */
 #define CS_AT_EXIT  (1 * 8)
+
+#define ROOM (7 * 8) /* for what a C function keeps, and for the alignment to 16 */
 
 #define MSR_GS_BASE 0xc0000101
 #define RFLAGS_ONE  2
@@ -32,57 +37,72 @@ trap_vectors:
 	pushq	$vector
 	.if	vector == 2 || vector == 8 || vector == 18
 	jmp	trap_of_last_resort
+	.elseif	vector == 14
+	jmp	trap_no_page
 	.else
 	jmp	trap_entry
 	.endif
 	.set	vector, vector + 1
 	.endr
 
+/* What a C function may change, and room for the others. */
 .macro save
 	pushq	%rax
-	pushq	%rbx
 	pushq	%rcx
 	pushq	%rdx
 	pushq	%rsi
 	pushq	%rdi
-	pushq	%rbp
-	.irp n, 8, 9, 10, 11, 12, 13, 14, 15
+	.irp n, 8, 9, 10, 11
 	pushq	%r\n
 	.endr
 	movq	%cr2, %rax
 	pushq	%rax
-	pushq	$0
+	subq	$ROOM, %rsp
+.endm
+
+.macro save_kept
+	movq	%r15, 8(%rsp)
+	movq	%r14, 16(%rsp)
+	movq	%r13, 24(%rsp)
+	movq	%r12, 32(%rsp)
+	movq	%rbp, 40(%rsp)
+	movq	%rbx, 48(%rsp)
 .endm
 
 /*
  * No flag of what was interrupted stays: not the direction, and not AC, which would let the kernel reach
  * pages of user mode.
  */
-.macro handle
+.macro handle by
 	pushq	$RFLAGS_ONE
 	popfq
 	movq	%rsp, %rdi
-	call	trap_handle
+	call	\by
 .endm
 
-	.balign	16
-trap_entry:
+.macro enter
 	testb	$3, CS_AT_ENTRY(%rsp)
 	jz	1f
 	swapgs
 1:
 	save
-	handle
-	addq	$16, %rsp
-	.irp n, 15, 14, 13, 12, 11, 10, 9, 8
+.endm
+
+	.balign	16
+trap_no_page:
+	enter
+	handle	trap_page_fault
+	testl	%eax, %eax
+	jnz	4f
+trap_leave:
+	addq	$ROOM + 8, %rsp
+	.irp n, 11, 10, 9, 8
 	popq	%r\n
 	.endr
-	popq	%rbp
 	popq	%rdi
 	popq	%rsi
 	popq	%rdx
 	popq	%rcx
-	popq	%rbx
 	popq	%rax
 	addq	$16, %rsp
 	testb	$3, CS_AT_EXIT(%rsp)
@@ -91,15 +111,30 @@ trap_entry:
 2:
 	iretq
 
+4:	/* It goes on with other registers, or not at all. */
+	save_kept
+	movl	%eax, %esi
+	movq	%rsp, %rdi
+	call	trap_unresolved
+	jmp	trap_leave
+
+	.balign	16
+trap_entry:
+	enter
+	save_kept
+	handle	trap_handle
+	jmp	trap_leave
+
 trap_of_last_resort:
 	save
+	save_kept
 	movl	$MSR_GS_BASE, %ecx
 	rdmsr
 	orl	%edx, %eax
 	jnz	3f
 	swapgs
 3:
-	handle
+	handle	trap_handle
 	ud2
 
 /* ---- threads --------------------------------------------------------------------------------- */

@@ -42,6 +42,8 @@
 #define GATE_FOR_USER  (UINT64_C(0x60) << 40)
 #define GATE_STACK_1   (UINT64_C(1) << 32)
 
+_Static_assert(Z_FAULT_RESOLVED == 0, "trap.S compares with that");
+
 struct fixup {
 	uint64_t at;
 	uint64_t go_on;
@@ -209,7 +211,23 @@ static unsigned int access_of(uint64_t error)
 	return (error & PF_WRITE) != 0 ? Z_ACCESS_WRITE : Z_ACCESS_READ;
 }
 
-static void page_fault(struct z_port_regs *regs)
+enum z_fault_result trap_page_fault(const struct z_port_regs *regs)
+{
+	bool supervisor = by_supervisor(regs);
+	unsigned int access = access_of(regs->error);
+	enum z_fault_result result = Z_FAULT_VIOLATION;
+
+	if ((regs->error & PF_RESERVED) != 0)
+		return result;
+	if ((regs->rflags & RFLAGS_IF) != 0)
+		cpu_irqs_on();
+	if (!mmu_forbids(regs->cr2, access, supervisor, regs->rflags))
+		result = kernel_page_fault(regs->cr2, supervisor ? access : access | Z_ACCESS_USER);
+	cpu_irqs_off();
+	return result;
+}
+
+void trap_unresolved(struct z_port_regs *regs, enum z_fault_result result)
 {
 	static const char *const why[] = {
 		[Z_FAULT_BAD_ADDRESS] = "page fault: nothing is mapped there",
@@ -217,21 +235,10 @@ static void page_fault(struct z_port_regs *regs)
 		[Z_FAULT_IO_ERROR] = "page fault: the backing store cannot read",
 		[Z_FAULT_NO_MEMORY] = "page fault: no page frame, or the backing store is full",
 	};
-	bool supervisor = by_supervisor(regs);
-	bool reach = (regs->rflags & RFLAGS_AC) != 0 || (CPU_READ(cr4) & CR4_SMAP) == 0;
-	unsigned int access = access_of(regs->error);
-	enum z_fault_result result = Z_FAULT_VIOLATION;
 
 	if ((regs->error & PF_RESERVED) != 0)
 		kernel_panic("page fault: a page table is damaged", regs);
-	if ((regs->rflags & RFLAGS_IF) != 0)
-		cpu_irqs_on();
-	if (!pte_forbids(mmu_pte(regs->cr2), access, supervisor, reach))
-		result = kernel_page_fault(regs->cr2, supervisor ? access : access | Z_ACCESS_USER);
-	cpu_irqs_off();
-
-	if (result != Z_FAULT_RESOLVED)
-		fail(regs, Z_PROBE_FAULT + (unsigned int)result, why[result]);
+	fail(regs, Z_PROBE_FAULT + (unsigned int)result, why[result]);
 }
 
 static void system_call(struct z_port_regs *regs)
@@ -268,9 +275,6 @@ static void interrupt(uint64_t vector)
 void trap_handle(struct z_port_regs *regs)
 {
 	switch (regs->vector) {
-	case VECTOR_PAGE_FAULT:
-		page_fault(regs);
-		break;
 	case VECTOR_SYSCALL:
 		system_call(regs);
 		break;

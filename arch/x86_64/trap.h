@@ -12,11 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <zpager/pager.h>
+
 struct z_port_regs {
 	uint64_t spare; /* the stack stays aligned to 16 */
-	uint64_t cr2;   /* saved before interrupts can be on again */
-	uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
-	uint64_t rbp, rdi, rsi, rdx, rcx, rbx, rax;
+	uint64_t r15, r14, r13, r12, rbp, rbx;
+	uint64_t cr2; /* saved before interrupts can be on again */
+	uint64_t r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
 	uint64_t vector;
 	uint64_t error; /* 0 if the trap has none */
 	uint64_t rip, cs, rflags, rsp, ss;
@@ -87,7 +89,13 @@ static inline struct cpu *cpu_self(void)
 /* trap_start - this CPU is that number; it takes traps from now on. Start-up. */
 void trap_start(unsigned int number);
 
-/* trap_handle - called by trap.S with interrupts off; the trap returns to what regs then say. */
+/*
+ * Called by trap.S with interrupts off; the trap returns to what regs then say.
+ * trap_page_fault: regs has only what a C function may change, and why. Z_FAULT_RESOLVED, or
+ * trap_unresolved is called with the result, and all registers. trap_handle: any other trap.
+ */
+enum z_fault_result trap_page_fault(const struct z_port_regs *regs);
+void trap_unresolved(struct z_port_regs *regs, enum z_fault_result result);
 void trap_handle(struct z_port_regs *regs);
 
 #endif /* ARCH_X86_64_TRAP_H */

@@ -79,8 +79,9 @@ enum z_scratch_use {
 };
 
 enum z_arch_caps {
-	Z_ARCH_ACCESSED = 1,    /* info() reports reads without soft faults */
-	Z_ARCH_DIRECT_SAVE = 2, /* scratch for SAVE takes no slot: any number at once */
+	Z_ARCH_ACCESSED = 1,     /* info() reports reads without soft faults */
+	Z_ARCH_DIRECT_SAVE = 2,  /* scratch for SAVE takes no slot: any number at once */
+	Z_ARCH_TOUCH_LOADED = 4, /* touch comes right after the attach of a page that was touched */
 };
 
 struct z_arch_ops {
@@ -163,7 +164,8 @@ struct z_arch_ops {
 	/*
 	 * touch - the soft half of a fault: the entry is IN and its permissions allow the access,
 	 * yet the hardware reported it (stale TLB, accessed or dirty emulated by faults, a race that
-	 * is over). Sets accessed, and dirty for a write, and makes the access possible.
+	 * is over), or would (Z_ARCH_TOUCH_LOADED). Sets accessed, and dirty for a write, and makes
+	 * the access possible.
 	 */
 	void (*touch)(void *ctx, uintptr_t va, unsigned int access);
 };
@@ -190,7 +192,7 @@ struct z_env_ops {
 	/* in_isr - is the caller an interrupt service routine? NULL: there are none. */
 	bool (*in_isr)(void *ctx);
 
-	/* now - nanoseconds since some start; monotonic. */
+	/* now - nanoseconds since some start; monotonic. NULL: the time of faults is not counted. */
 	uint64_t (*now)(void *ctx);
 
 	/* irqs_locked - are interrupts locked in the caller, lock not held? NULL: never. */

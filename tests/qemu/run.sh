@@ -3,7 +3,7 @@
 #
 # run.sh ARCH VARIANT CPUS 'COMMAND LINE' [BLKDEBUG] - boot a test kernel in QEMU and read its result lines.
 #
-#   ARCH       x86_64, arm64, riscv64         VARIANT  tests, noirq, custom, bench (cmake/kernel.cmake)
+#   ARCH       x86_64, arm64, riscv64         VARIANT  tests, noirq, custom, bench, big (cmake/kernel.cmake)
 #   CPUS       1 to 4; with one, time is counted in instructions (-icount), so that a run is the same on a
 #              slow host, and when repeated; with several it is the host's
 #   BLKDEBUG   a file of tests/qemu/blkdebug: which requests of the disk fail
@@ -38,6 +38,7 @@ time=()
 [ "$cpus" -gt 1 ] || time=(-icount shift=0,sleep=off)
 memory=8M
 [ "$variant" != bench ] || memory=32M
+[ "$variant" != big ] || memory=640M
 
 status=0
 timeout -k 5 "$limit" "${board[@]}" -smp "$cpus" -m "$memory" "${time[@]}" -kernel "$kernel.elf" \

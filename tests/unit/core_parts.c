@@ -128,9 +128,9 @@ static void not_many_without_scratch(void **state)
 	sim_world_close(w);
 }
 
-/* ---- a port without interrupt service routines ------------------------------------------------- */
+/* ---- a port without interrupt service routines and clock --------------------------------------- */
 
-static void a_port_without_isrs(void **state)
+static void a_port_without_isrs_and_clock(void **state)
 {
 	struct sim_world *w = sim_world_open(&(struct sim_world_params){.frames = 4});
 	struct z_env_ops env = *w->config.env;
@@ -144,6 +144,7 @@ static void a_port_without_isrs(void **state)
 	(void)state;
 	env.in_isr = NULL;
 	env.irqs_locked = NULL;
+	env.now = NULL;
 	config.env = &env;
 	config.frames = frames;
 	memory = aligned_alloc(64, (z_pager_bytes(&config) + 63) / 64 * 64);
@@ -154,6 +155,7 @@ static void a_port_without_isrs(void **state)
 	assert_int_equal(z_pager_evict_frame(pager, z_phys(SIM_WORLD_RAM)), 0);
 	z_pager_stats(pager, &s);
 	assert_int_equal(s.pagefaults_irq_unlocked, 1);
+	assert_int_equal(s.fault_ns, 0);
 	assert_int_equal(s.pages_written, 1);
 	assert_int_equal(z_pager_destroy(pager), 0);
 	free(memory);
@@ -246,7 +248,7 @@ int main(void)
 		cmocka_unit_test(many_pages_in_one_call),
 		cmocka_unit_test(some_of_many_fail),
 		cmocka_unit_test(not_many_without_scratch),
-		cmocka_unit_test(a_port_without_isrs),
+		cmocka_unit_test(a_port_without_isrs_and_clock),
 		cmocka_unit_test(what_must_not_go_is_not_taken),
 	};
 
