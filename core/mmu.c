@@ -31,6 +31,14 @@
 #define EVICTION_CHOSEN (&z_eviction_clock)
 #elif defined(CONFIG_EVICTION_LRU)
 #define EVICTION_CHOSEN (&z_eviction_lru)
+#elif defined(CONFIG_EVICTION_SIEVE)
+#define EVICTION_CHOSEN (&z_eviction_sieve)
+#elif defined(CONFIG_EVICTION_S3FIFO)
+#define EVICTION_CHOSEN (&z_eviction_s3fifo)
+#elif defined(CONFIG_EVICTION_CLOCKPRO)
+#define EVICTION_CHOSEN (&z_eviction_clockpro)
+#elif defined(CONFIG_EVICTION_MGLRU)
+#define EVICTION_CHOSEN (&z_eviction_mglru)
 #else
 #define EVICTION_CHOSEN (&z_eviction_nru)
 #endif

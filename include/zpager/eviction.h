@@ -16,7 +16,7 @@
  * allocates, or touches pageable memory. Cost: O(1) amortised a call, no walk of all frames.
  *
  * Memory: the core allocates state_bytes(n) bytes once, zeroed, aligned for any scalar; at most
- * 8 bytes a frame besides a constant, ghost entries apart.
+ * 8 bytes a frame besides a constant and ghost_bytes(n).
  *
  * Source: the specification (z_eviction_select, z_eviction_init); upstream's later tracking calls
  * (add, remove, accessed).
@@ -61,6 +61,12 @@ struct z_eviction_ops {
 	size_t (*state_bytes)(uint32_t nframes);
 
 	/*
+	 * ghost_bytes - how many of these remember pages that are out: at most 8 bytes a frame. NULL:
+	 * none. For reports and tests; nothing is allocated by it.
+	 */
+	size_t (*ghost_bytes)(uint32_t nframes);
+
+	/*
 	 * init - prepare zeroed state. select() is never called before this has returned.
 	 *   0 | an error: the pager is not created.
 	 */
@@ -99,5 +105,9 @@ const struct z_eviction_ops *z_eviction_at(size_t i);
 extern const struct z_eviction_ops z_eviction_nru;
 extern const struct z_eviction_ops z_eviction_clock;
 extern const struct z_eviction_ops z_eviction_lru;
+extern const struct z_eviction_ops z_eviction_sieve;
+extern const struct z_eviction_ops z_eviction_s3fifo;
+extern const struct z_eviction_ops z_eviction_clockpro;
+extern const struct z_eviction_ops z_eviction_mglru;
 
 #endif /* ZPAGER_EVICTION_H */

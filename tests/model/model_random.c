@@ -25,11 +25,14 @@
 #define OPS_DEFAULT 250
 #define OPS_MAX     100000
 
-static const char *const evictions[] = {"nru", "clock", "lru"};
+static const char *const evictions[] = {
+	"nru", "clock", "lru", "sieve", "s3fifo", "clockpro", "mglru",
+};
 static const uint32_t frame_counts[] = {1, 2, 3, 4, 16, 64};
 static const uint32_t batches[] = {1, 4, 64};
 
-#define CELLS (3U * MODEL_STORES * 6U * 3U * 2U * 2U)
+#define EVICTIONS ((uint32_t)(sizeof(evictions) / sizeof(evictions[0])))
+#define CELLS     (EVICTIONS * MODEL_STORES * 6U * 3U * 2U * 2U)
 
 static struct model_op ops[OPS_MAX];
 static unsigned long current_cell;
@@ -61,7 +64,7 @@ static struct model_cell cell_of(uint32_t number, uint64_t *random)
 	cell.batch = batches[digit(&number, 3)];
 	cell.frames = frame_counts[digit(&number, 6)];
 	cell.store = (enum model_store)digit(&number, MODEL_STORES);
-	cell.eviction = evictions[digit(&number, 3)];
+	cell.eviction = evictions[digit(&number, EVICTIONS)];
 	cell.low_water = (bits & 1) != 0 ? cell.frames / 8 : 0;
 	cell.soft_ad = (bits >> 1 & 3) == 0;
 	cell.direct_save = cell.scratch_slots > 1 && (bits >> 3 & 1) != 0;
@@ -129,11 +132,13 @@ static void died(int signal_number)
 	raise(signal_number);
 }
 
-static void run_part(uint32_t part)
+/* The cells of one algorithm, whose place in the table is given. */
+static void is_as_the_model(void **state)
 {
+	uint32_t part = *(const uint32_t *)*state;
 	size_t count = setting("ZPAGER_OPS", OPS_DEFAULT);
 	unsigned long only = setting("ZPAGER_CELL", CELLS);
-	uint32_t cells = CELLS / 3;
+	uint32_t cells = CELLS / EVICTIONS;
 
 	seed = setting("ZPAGER_SEED", 1);
 	for (uint32_t i = part * cells; i < (part + 1) * cells; i++) {
@@ -143,32 +148,19 @@ static void run_part(uint32_t part)
 	}
 }
 
-static void nru_is_as_the_model(void **state)
-{
-	(void)state;
-	run_part(0);
-}
-
-static void clock_is_as_the_model(void **state)
-{
-	(void)state;
-	run_part(1);
-}
-
-static void lru_is_as_the_model(void **state)
-{
-	(void)state;
-	run_part(2);
-}
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nru_is_as_the_model),
-		cmocka_unit_test(clock_is_as_the_model),
-		cmocka_unit_test(lru_is_as_the_model),
-	};
+	struct CMUnitTest tests[sizeof(evictions) / sizeof(evictions[0])];
+	uint32_t parts[sizeof(evictions) / sizeof(evictions[0])];
 
+	for (uint32_t i = 0; i < EVICTIONS; i++) {
+		parts[i] = i;
+		tests[i] = (struct CMUnitTest){
+			.name = evictions[i],
+			.test_func = is_as_the_model,
+			.initial_state = &parts[i],
+		};
+	}
 	signal(SIGILL, died);
 	signal(SIGSEGV, died);
 	signal(SIGABRT, died);

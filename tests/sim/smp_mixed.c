@@ -308,7 +308,8 @@ static struct z_store *wrap(void *arg, struct z_store *inner)
 
 static void scene_open(struct scene *s, uint64_t *random)
 {
-	static const char *const evictions[] = {"nru", "clock", "lru"};
+	static const char *const evictions[] = {"nru",    "clock",    "lru",  "sieve",
+						"s3fifo", "clockpro", "mglru"};
 	static const char *const stores[] = {NULL, "ram:size=1M&keep=no", "ram:size=112K",
 					     "lz4:size=4M"};
 	uint64_t bits = model_random(random);
@@ -320,7 +321,7 @@ static void scene_open(struct scene *s, uint64_t *random)
 		.frames = 2 * (cpus + 2) + (uint32_t)(bits >> 10 & 3),
 		.banks = 2,
 		.vm_pages = 128,
-		.eviction = evictions[(bits >> 16) % 3],
+		.eviction = evictions[(bits >> 16) % (sizeof(evictions) / sizeof(evictions[0]))],
 		.store = stores[(bits >> 20) % 4],
 		.batch = (bits >> 24 & 1) != 0 ? 4 : 1,
 		.low_water = (uint32_t)(bits >> 25 & 1),

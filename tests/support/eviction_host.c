@@ -51,6 +51,9 @@ void ev_open(struct ev_host *h, const struct z_eviction_ops *ops, uint32_t nfram
 	};
 	assert_true(h->state != NULL && h->bits != NULL && h->in != NULL && h->host.frames != NULL);
 	memset(h->state + h->state_bytes, GUARD, GUARD_BYTES);
+	for (uint32_t i = 0; i < nframes; i++) {
+		ev_put_page(h, i, i);
+	}
 	assert_int_equal(ops->init(h->state, &h->host), 0);
 }
 
@@ -82,6 +85,20 @@ void ev_remove(struct ev_host *h, uint32_t frame, enum z_remove_reason reason)
 	h->ops->remove(h->state, &h->host.frames[frame], reason);
 	h->in[frame] = false;
 	h->count--;
+}
+
+void ev_put_page(struct ev_host *h, uint32_t frame, uint32_t page)
+{
+	assert_false(h->in[frame]);
+	h->host.frames[frame].addr = (void *)(((uintptr_t)page + 1) * Z_PAGE_SIZE);
+}
+
+void ev_refault(struct ev_host *h, uint32_t frame, uint32_t distance)
+{
+	assert_false(h->in[frame]);
+	if (h->ops->refault != NULL) {
+		h->ops->refault(h->state, &h->host.frames[frame], distance);
+	}
 }
 
 void ev_touch(struct ev_host *h, uint32_t frame, bool write)

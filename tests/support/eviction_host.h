@@ -38,6 +38,12 @@ void ev_close(struct ev_host *h);
 void ev_add(struct ev_host *h, uint32_t frame, enum z_add_reason reason);
 void ev_remove(struct ev_host *h, uint32_t frame, enum z_remove_reason reason);
 
+/* ev_put_page - which page the frame holds from now on; before it is added. At first: its number. */
+void ev_put_page(struct ev_host *h, uint32_t frame, uint32_t page);
+
+/* ev_refault - the page that is about to be added was evicted so many evictions ago. */
+void ev_refault(struct ev_host *h, uint32_t frame, uint32_t distance);
+
 /* ev_touch - what the hardware does; ev_soft_fault - the same, and the algorithm is told. */
 void ev_touch(struct ev_host *h, uint32_t frame, bool write);
 void ev_soft_fault(struct ev_host *h, uint32_t frame);

@@ -4,79 +4,7 @@
  */
 #include <string.h>
 
-#include "eviction_model.h"
-
-/* ---- lists ------------------------------------------------------------------------------- */
-
-static uint32_t find(const struct ev_list *l, uint32_t frame)
-{
-	uint32_t i = 0;
-
-	while (i < l->len && l->at[i] != frame) {
-		i++;
-	}
-	return i;
-}
-
-static bool has(const struct ev_list *l, uint32_t frame)
-{
-	return find(l, frame) < l->len;
-}
-
-static void drop(struct ev_list *l, uint32_t frame)
-{
-	uint32_t i = find(l, frame);
-
-	if (i < l->len) {
-		l->len--;
-		memmove(&l->at[i], &l->at[i + 1], (l->len - i) * sizeof(l->at[0]));
-	}
-}
-
-static void append(struct ev_list *l, uint32_t frame)
-{
-	l->at[l->len++] = frame;
-}
-
-static void prepend(struct ev_list *l, uint32_t frame)
-{
-	memmove(&l->at[1], &l->at[0], l->len * sizeof(l->at[0]));
-	l->at[0] = frame;
-	l->len++;
-}
-
-static void take_out(struct ev_model *m, uint32_t frame)
-{
-	drop(&m->a, frame);
-	drop(&m->b, frame);
-}
-
-static void move_to_tail(struct ev_model *m, struct ev_list *l, uint32_t frame)
-{
-	take_out(m, frame);
-	append(l, frame);
-}
-
-static uint8_t look(struct ev_model *m, uint32_t frame)
-{
-	uint8_t bits = m->bits[frame];
-
-	m->looks++;
-	if (!m->always_hot) {
-		m->bits[frame] = bits & Z_INFO_DIRTY;
-	}
-	return bits;
-}
-
-static uint32_t smaller(uint32_t x, uint32_t y)
-{
-	return x < y ? x : y;
-}
-
-static bool is_a_use(enum z_advice advice)
-{
-	return advice == Z_ADVICE_WILLNEED || advice == Z_ADVICE_NORMAL;
-}
+#include "eviction_model_list.h"
 
 /* ---- clock: the hand stands before a.at[0] ------------------------------------------------- */
 
@@ -115,12 +43,6 @@ static void any_remove(struct ev_model *m, uint32_t frame)
 	m->cold[frame] = false;
 	m->newest = m->newest == frame ? EV_MODEL_NONE : m->newest;
 	m->last = m->last == frame ? EV_MODEL_NONE : m->last;
-}
-
-static void no_accessed(struct ev_model *m, uint32_t frame)
-{
-	(void)m;
-	(void)frame;
 }
 
 static void mark_advise(struct ev_model *m, uint32_t frame, enum z_advice advice)
@@ -271,27 +193,55 @@ static uint32_t nru_select(struct ev_model *m)
 
 /* ---- the table -------------------------------------------------------------------------------- */
 
+static void forget_nothing(struct ev_model *m, uint32_t frame, enum z_remove_reason reason)
+{
+	(void)reason;
+	any_remove(m, frame);
+}
+
+static void no_refault(struct ev_model *m, uint32_t frame, uint32_t distance)
+{
+	(void)m;
+	(void)frame;
+	(void)distance;
+}
+
 static const struct ev_model_ops models[] = {
-	{"clock", clock_select, mark_add, any_remove, no_accessed, mark_advise},
-	{"lru", lru_select, lru_add, any_remove, lru_accessed, lru_advise},
-	{"nru", nru_select, mark_add, any_remove, no_accessed, mark_advise},
+	{"clock", clock_select, mark_add, forget_nothing, ev_no_accessed, no_refault, mark_advise},
+	{"lru", lru_select, lru_add, forget_nothing, lru_accessed, no_refault, lru_advise},
+	{"nru", nru_select, mark_add, forget_nothing, ev_no_accessed, no_refault, mark_advise},
 };
 
-bool ev_model_open(struct ev_model *m, const char *name)
+static const struct ev_model_ops *find_model(const char *name)
 {
-	memset(m, 0, sizeof(*m));
-	m->newest = EV_MODEL_NONE;
-	m->last = EV_MODEL_NONE;
 	for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++) {
 		if (strcmp(models[i].name, name) == 0) {
-			m->ops = &models[i];
-			return true;
+			return &models[i];
 		}
 	}
-	return false;
+	for (size_t i = 0; i < EV_MODELS_MORE; i++) {
+		if (strcmp(ev_models_more[i].name, name) == 0) {
+			return &ev_models_more[i];
+		}
+	}
+	return NULL;
+}
+
+bool ev_model_open(struct ev_model *m, const char *name, uint32_t nframes)
+{
+	memset(m, 0, sizeof(*m));
+	m->nframes = nframes;
+	m->newest = EV_MODEL_NONE;
+	m->last = EV_MODEL_NONE;
+	m->hand = EV_MODEL_NONE;
+	m->back = EV_MODEL_NONE;
+	m->advised = EV_MODEL_NONE;
+	m->share = nframes / 8;
+	m->ops = find_model(name);
+	return m->ops != NULL;
 }
 
 bool ev_model_has(const struct ev_model *m, uint32_t frame)
 {
-	return has(&m->a, frame) || has(&m->b, frame);
+	return has(&m->a, frame) || has(&m->b, frame) || has(&m->c, frame);
 }

@@ -19,7 +19,9 @@ void ev_sim_open(struct ev_sim *s, const struct z_eviction_ops *ops, uint32_t nf
 	s->frame_of = malloc(npages * sizeof(*s->frame_of));
 	s->page_in = calloc(nframes, sizeof(*s->page_in));
 	s->evictions = calloc(nframes, sizeof(*s->evictions));
+	s->out_since = calloc(npages, sizeof(*s->out_since));
 	assert_true(s->frame_of != NULL && s->page_in != NULL && s->evictions != NULL);
+	assert_non_null(s->out_since);
 	for (uint32_t i = 0; i < npages; i++) {
 		s->frame_of[i] = EV_NONE;
 	}
@@ -32,6 +34,7 @@ void ev_sim_close(struct ev_sim *s)
 	free(s->frame_of);
 	free(s->page_in);
 	free(s->evictions);
+	free(s->out_since);
 }
 
 static uint32_t free_one(struct ev_sim *s)
@@ -40,12 +43,13 @@ static uint32_t free_one(struct ev_sim *s)
 
 	assert_int_not_equal(frame, EV_NONE);
 	s->evictions[frame]++;
+	s->out_since[s->page_in[frame]] = ++s->evicted;
 	s->written += (s->h.bits[frame] & Z_INFO_DIRTY) != 0 ? 1 : 0;
 	s->frame_of[s->page_in[frame]] = EV_NONE;
 	return frame;
 }
 
-bool ev_sim_fill(struct ev_sim *s, uint32_t page)
+static bool bring_in(struct ev_sim *s, uint32_t page, enum z_add_reason reason)
 {
 	uint32_t frame;
 
@@ -57,8 +61,22 @@ bool ev_sim_fill(struct ev_sim *s, uint32_t page)
 	s->misses++;
 	s->frame_of[page] = frame;
 	s->page_in[frame] = page;
-	ev_add(&s->h, frame, Z_ADD_FAULT);
+	ev_put_page(&s->h, frame, page);
+	if (s->out_since[page] != 0) {
+		ev_refault(&s->h, frame, (uint32_t)(s->evicted - s->out_since[page] + 1));
+	}
+	ev_add(&s->h, frame, reason);
 	return true;
+}
+
+bool ev_sim_fill(struct ev_sim *s, uint32_t page)
+{
+	return bring_in(s, page, Z_ADD_FAULT);
+}
+
+bool ev_sim_ahead(struct ev_sim *s, uint32_t page)
+{
+	return bring_in(s, page, Z_ADD_AHEAD);
 }
 
 bool ev_sim_ref(struct ev_sim *s, uint32_t page, bool write)

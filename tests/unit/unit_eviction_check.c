@@ -20,6 +20,10 @@ static void registry_finds_whole_names(void **state)
 	assert_ptr_equal(z_eviction_find("nru"), &z_eviction_nru);
 	assert_ptr_equal(z_eviction_find("clock"), &z_eviction_clock);
 	assert_ptr_equal(z_eviction_find("lru"), &z_eviction_lru);
+	assert_ptr_equal(z_eviction_find("sieve"), &z_eviction_sieve);
+	assert_ptr_equal(z_eviction_find("s3fifo"), &z_eviction_s3fifo);
+	assert_ptr_equal(z_eviction_find("clockpro"), &z_eviction_clockpro);
+	assert_ptr_equal(z_eviction_find("mglru"), &z_eviction_mglru);
 	assert_null(z_eviction_find("clo"));
 	assert_null(z_eviction_find("clocks"));
 	assert_null(z_eviction_find("Clock"));

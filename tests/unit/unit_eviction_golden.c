@@ -5,6 +5,7 @@
  * A trace is a line of words, a letter and a frame number:
  *   +0 added by a fault   a0 added ahead of need   r0 read   w0 written   s0 soft fault
  *   c0 advised COLD       k0 advised WILLNEED      v0 the next victim is frame 0; it leaves
+ *   b0 the page that comes to frame 0 next was the last evicted
  *   h0 from here on accessed bits that are cleared are set again at once
  * Locks: none. Limits: ten frames.
  */
@@ -57,6 +58,51 @@ static const struct golden golden[] = {
 	{"nru", "cold and then touched: spared, 1 is idle", "+0 +1 +2 v0 c2 r2 v1 v2"},
 	{"nru", "a page read ahead and not touched is not spared", "+0 a1 +2 v1 v0 v2"},
 	{"nru", "will be needed: to the tail", "+0 +1 +2 k0 v1 v2 v0"},
+
+	{"sieve", "first in, first out", "+0 +1 +2 v0 v1 v2"},
+	{"sieve", "0 was read and keeps its place; 3 is the newest, so the hand goes on to 0",
+	 "+0 +1 +2 r0 v1 +3 v2 v0 v3"},
+	{"sieve", "the hand is among the new ones: 4 is sifted out before 0 and 1, which were read",
+	 "+0 +1 +2 +3 r0 r1 v2 +4 +5 v3 v4 v0 v1 v5"},
+	{"sieve", "0 is dirty and passed over once for 1", "+0 w0 +1 r1 +2 +3 v2 +4 v3 v1 v4 v0"},
+	{"sieve", "a page read ahead has no privilege", "+0 a1 +2 v0 v1 v2"},
+	{"sieve", "cold is next, though new; then the others in turn", "+0 +1 +2 c2 v2 v0 v1"},
+	{"sieve", "of two cold ones the last advised is first", "+0 +1 +2 c0 c1 v1 v0 v2"},
+	{"sieve", "will be needed: spared once", "+0 +1 +2 k0 v1 v0 v2"},
+	{"sieve", "all hot: the first looked at", "+0 w0 +1 w1 +2 r2 h0 v0 v1 v2"},
+
+	{"s3fifo", "first in, first out", "+0 +1 +2 v0 v1 v2"},
+	{"s3fifo", "the touch that filled 0 sends it round once more", "+0 r0 +1 +2 v1 v0 v2"},
+	{"s3fifo", "0 is read on its second round: to the main queue, and stays till 4 and 5 went",
+	 "+0 r0 +1 +2 +3 v1 r0 +4 v2 +5 v3 v4 +6 v5 v0 v6"},
+	{"s3fifo", "0 comes back while its ghost is there: to the main queue, after 3",
+	 "+0 +1 +2 v0 +0 +3 +4 v1 v2 v3 v0 v4"},
+	{"s3fifo", "read ahead while its ghost is there: not asked for, so no main queue",
+	 "+0 +1 +2 v0 a0 +3 +4 v1 v2 v0 v3 v4"},
+	{"s3fifo", "0 is dirty and waits for 2", "+0 w0 +1 +2 r2 +3 v1 +4 v3 v2 v0 v4"},
+	{"s3fifo", "cold is next, though new", "+0 +1 +2 c2 v2 v0 v1"},
+	{"s3fifo", "of two cold ones the last advised is first", "+0 +1 +2 c0 c1 v1 v0 v2"},
+	{"s3fifo", "will be needed: to the main queue", "+0 +1 +2 +3 k0 v1 v2 v0 v3"},
+	{"s3fifo", "all hot: the first that went round", "+0 w0 +1 w1 +2 r2 h0 v0 v2 v1"},
+
+	{"clockpro", "first in, first out", "+0 +1 +2 v0 v1 v2"},
+	{"clockpro", "the touch that filled 0 sends it round once more", "+0 r0 +1 +2 v1 v0 v2"},
+	{"clockpro", "0 comes back in its test period: hot, goes after 3",
+	 "+0 +1 +2 v0 +0 +3 +4 v1 v2 v3 v0 v4"},
+	{"clockpro", "0 is dirty and waits for 2", "+0 w0 +1 +2 r2 +3 v1 +4 v3 v2 v0 v4"},
+	{"clockpro", "cold is next, though new", "+0 +1 +2 c2 v2 v0 v1"},
+	{"clockpro", "will be needed: hot", "+0 +1 +2 +3 k0 v1 v2 v0 v3"},
+
+	{"mglru", "first in, first out", "+0 +1 +2 v0 v1 v2"},
+	{"mglru", "the touch that filled 0 sends it round once more", "+0 r0 +1 +2 v1 v0 v2"},
+	{"mglru", "0 comes back soon: young, goes after 3",
+	 "+0 +1 +2 v0 b0 +0 +3 +4 v1 v2 v3 v0 v4"},
+	{"mglru", "0 comes back, but the core does not tell: goes before 3",
+	 "+0 +1 +2 v0 +0 +3 +4 v1 v2 v0 v3 v4"},
+	{"mglru", "0 is dirty and waits for 2", "+0 w0 +1 +2 r2 +3 v1 +4 v3 v2 v0 v4"},
+	{"mglru", "cold is next, though new", "+0 +1 +2 c2 v2 v0 v1"},
+	{"mglru", "of two cold ones the last advised is first", "+0 +1 +2 c0 c1 v1 v0 v2"},
+	{"mglru", "will be needed: young", "+0 +1 +2 +3 k0 v1 v2 v0 v3"},
 };
 
 static void one_word(struct ev_host *h, char what, uint32_t frame)
@@ -78,6 +124,9 @@ static void one_word(struct ev_host *h, char what, uint32_t frame)
 	case 'c':
 	case 'k':
 		ev_advise(h, frame, what == 'c' ? Z_ADVICE_COLD : Z_ADVICE_WILLNEED);
+		break;
+	case 'b':
+		ev_refault(h, frame, 1);
 		break;
 	case 'h':
 		h->always_hot = true;

@@ -26,6 +26,16 @@ struct pair {
 
 static void both_add(struct pair *p, uint32_t frame, enum z_add_reason reason)
 {
+	if (reason == Z_ADD_FAULT || reason == Z_ADD_AHEAD) {
+		p->m.page[frame] = ev_random(&p->seed, 2 * p->n);
+		ev_put_page(&p->h, frame, p->m.page[frame]);
+	}
+	if (reason == Z_ADD_FAULT && ev_random(&p->seed, 3) == 0) {
+		uint32_t distance = 1 + ev_random(&p->seed, p->n);
+
+		ev_refault(&p->h, frame, distance);
+		p->m.ops->refault(&p->m, frame, distance);
+	}
 	ev_add(&p->h, frame, reason);
 	p->m.bits[frame] = p->h.bits[frame];
 	p->m.ops->add(&p->m, frame, reason);
@@ -34,7 +44,7 @@ static void both_add(struct pair *p, uint32_t frame, enum z_add_reason reason)
 static void both_remove(struct pair *p, uint32_t frame, enum z_remove_reason reason)
 {
 	ev_remove(&p->h, frame, reason);
-	p->m.ops->remove(&p->m, frame);
+	p->m.ops->remove(&p->m, frame, reason);
 }
 
 static void both_touch(struct pair *p, uint32_t frame, bool write)
@@ -126,7 +136,10 @@ static void same_as_model(void **state)
 		for (p.hits = 0; p.hits < 16; p.hits += 5) {
 			p.n = sizes[k];
 			ev_open(&p.h, *state, p.n);
-			assert_true(ev_model_open(&p.m, p.h.ops->name));
+			assert_true(ev_model_open(&p.m, p.h.ops->name, p.n));
+			for (uint32_t i = 0; i < p.n; i++) {
+				p.m.page[i] = i;
+			}
 			for (uint32_t i = 0; i < 15000; i++) {
 				step(&p);
 				if (i % 16 == 0) {

@@ -104,6 +104,10 @@ static void loop(void **state)
 	replay("nru", 20000, 0);
 	replay("clock", 20000, 0);
 	replay("lru", 20000, 0);
+	replay("sieve", 20000, 0);
+	replay("s3fifo", 7804, 0);
+	replay("clockpro", 10142, 0);
+	replay("mglru", 19999, 0);
 }
 
 static void zipf(void **state)
@@ -114,6 +118,10 @@ static void zipf(void **state)
 	replay("nru", 6679, 2230);
 	replay("clock", 6896, 2476);
 	replay("lru", 6519, 2215);
+	replay("sieve", 6344, 1998);
+	replay("s3fifo", 5868, 1854);
+	replay("clockpro", 5804, 1795);
+	replay("mglru", 5948, 1920);
 }
 
 static void scan_and_hot(void **state)
@@ -124,6 +132,10 @@ static void scan_and_hot(void **state)
 	replay("nru", 10039, 14);
 	replay("clock", 12517, 2491);
 	replay("lru", 10040, 14);
+	replay("sieve", 10023, 0);
+	replay("s3fifo", 10026, 2);
+	replay("clockpro", 10026, 2);
+	replay("mglru", 9271, 1);
 }
 
 static void half_dirty(void **state)
@@ -134,6 +146,10 @@ static void half_dirty(void **state)
 	replay("nru", 11637, 5427);
 	replay("clock", 11638, 5824);
 	replay("lru", 11686, 5820);
+	replay("sieve", 11663, 5135);
+	replay("s3fifo", 11735, 5813);
+	replay("clockpro", 11707, 5706);
+	replay("mglru", 11781, 5675);
 }
 
 /* Belady's own kind of example, and the closed form for a loop of n + 1 pages in n frames. */
