@@ -61,7 +61,7 @@ struct z__prob {
 	uint32_t hand_steps; /* [P] looks at the main queue so far */
 };
 
-/* What one select has done so far; each a frame, or none. */
+/* What one select has done so far. The first four are frames, or none. */
 struct z__prob_turn {
 	uint32_t refused; /* the last victim, which the core did not take */
 	uint32_t small;   /* the first that went round on the small queue */
@@ -69,6 +69,8 @@ struct z__prob_turn {
 	uint32_t waits;   /* the first that is not used but dirty */
 	bool small_over;  /* every frame of the small queue was looked at */
 	bool newest_passed;
+	uint32_t small_spared; /* passed over on that queue; fixed during a select */
+	uint32_t main_spared;
 };
 
 /* z__prob_bytes - ghosts and links. */
@@ -154,8 +156,8 @@ static inline uint32_t z__prob_spared(const struct z__prob *p, const struct z__p
 /* z__prob_small_is_due - is the small queue to be looked at, not the main one? */
 static inline bool z__prob_small_is_due(const struct z__prob *p, const struct z__prob_turn *t)
 {
-	uint32_t small = p->small_len - z__prob_spared(p, t, false);
-	uint32_t main = p->c.count - p->small_len - z__prob_spared(p, t, true);
+	uint32_t small = p->small_len - t->small_spared;
+	uint32_t main = p->c.count - p->small_len - t->main_spared;
 
 	if (small == 0 || main == 0) {
 		return main == 0;
@@ -242,12 +244,17 @@ static inline uint32_t z__prob_find(struct z__prob *p, struct z__prob_turn *t, u
 static inline struct z_page_frame *z__prob_select(struct z__prob *p)
 {
 	uint32_t limit = z__looks_limit(&p->c, 2);
-	struct z__prob_turn t = {p->last, Z__NO_INDEX, Z__NO_INDEX, Z__NO_INDEX, false, false};
+	struct z__prob_turn t = {.refused = p->last,
+				 .small = Z__NO_INDEX,
+				 .main = Z__NO_INDEX,
+				 .waits = Z__NO_INDEX};
 
 	if (limit == 0) {
 		return NULL;
 	}
 	z__prob_refused(p);
+	t.small_spared = z__prob_spared(p, &t, false);
+	t.main_spared = z__prob_spared(p, &t, true);
 	p->last = z__prob_find(p, &t, limit);
 	if (t.newest_passed || p->newest == p->last) {
 		p->newest = Z__NO_INDEX;
