@@ -13,7 +13,7 @@
 function(zp_find_tools)
 	find_program(ZP_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 	find_package(Threads REQUIRED)
-	foreach(library lz4 xxhash uring cmocka)
+	foreach(library lz4 xxhash uring zstd cmocka)
 		find_library(ZP_LIB_${library} ${library})
 		mark_as_advanced(ZP_LIB_${library})
 		if(NOT ZP_LIB_${library})

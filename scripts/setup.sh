@@ -17,7 +17,7 @@ set -euo pipefail
 build=(cmake ninja-build make gcc libc6-dev linux-libc-dev binutils pkg-config python3
 	python3-kconfiglib)
 libraries=(liblz4-dev libxxhash-dev liburing-dev libseccomp-dev libcmocka-dev
-	libmimalloc-dev libmimalloc2.0)
+	libmimalloc-dev libmimalloc2.0 libzstd-dev)
 checks=(clang clang-format clang-tidy libclang-rt-14-dev gcovr valgrind git
 	gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu qemu-system-misc opensbi
 	qemu-system-arm qemu-system-x86 seabios dpkg-dev)
