@@ -22,6 +22,8 @@
 int cmd_run(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
+int cmd_mrc(int argc, char **argv);
 
 /* cmd_fail - "zpager: ..." on stderr; returns the status. */
 int cmd_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -32,6 +34,9 @@ bool cmd_size(const char *text, uint64_t *bytes_out);
 /* cmd_size_text - bytes as "64.0 MiB" into a buffer of the caller; returns it. */
 #define CMD_SIZE_TEXT 24
 const char *cmd_size_text(uint64_t bytes, char text[CMD_SIZE_TEXT]);
+
+/* cmd_can_write - the file is made if it is not there; false: errno says why not. */
+bool cmd_can_write(const char *path);
 
 /* What `zpager run` was told. NULL: not said. */
 struct run_options {
@@ -47,6 +52,9 @@ struct run_options {
  *   path_out: RUN_PATH_BYTES, the file that will be executed. 0, or the exit status; said why.
  */
 int program_check(const char *name, char *path_out);
+
+/* program_find - where it is, path_out as above, whether or not it can be paged. */
+int program_find(const char *name, char *path_out);
 
 /*
  * child_run - run the program in a child and wait: signals go to it, its end is returned.

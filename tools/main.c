@@ -4,10 +4,12 @@
  *
  * Locks: none; one thread until a subcommand makes more.
  */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <zpager/zpager.h>
 
@@ -22,6 +24,7 @@ struct command {
 static const struct command commands[] = {
 	{"run", cmd_run, "run an unmodified program with less memory than it needs"},
 	{"bench", cmd_bench, "print what accesses and faults cost on this machine"},
+	{"trace", cmd_trace, "write down which pages an unmodified program touches"},
 	{"list", cmd_list, "list the stores and the eviction algorithms"},
 };
 
@@ -76,6 +79,13 @@ const char *cmd_size_text(uint64_t bytes, char text[CMD_SIZE_TEXT])
 		(void)snprintf(text, CMD_SIZE_TEXT, "%.1f MiB", (double)bytes / mebi);
 	}
 	return text;
+}
+
+bool cmd_can_write(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+
+	return fd >= 0 && close(fd) == 0;
 }
 
 static int help(void)

@@ -98,13 +98,6 @@ static int check_ram(struct run_options *options)
 	return 0;
 }
 
-static bool can_write(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-
-	return fd >= 0 && close(fd) == 0;
-}
-
 static int check_options(struct run_options *options)
 {
 	static const char *const fault_modes[] = {"monitor", "signal", NULL};
@@ -125,7 +118,7 @@ static int check_options(struct run_options *options)
 		return cmd_fail(EXIT_USAGE, "--mechanism %s: use auto, copy-move or copy",
 				options->mechanism);
 	}
-	if (options->stats != NULL && !can_write(options->stats)) {
+	if (options->stats != NULL && !cmd_can_write(options->stats)) {
 		return cmd_fail(EXIT_USAGE, "--stats %s: %s", options->stats, strerror(errno));
 	}
 	if (options->command[0] == NULL) {

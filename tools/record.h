@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * record.h - a trace on its way into a file, and where references come from: the two ways to learn
+ * what an unmodified program touches.
+ *
+ * Locks: none; references come from one thread, the rest is called by the main one before and after.
+ */
+#ifndef ZPAGER_TOOLS_RECORD_H
+#define ZPAGER_TOOLS_RECORD_H
+
+#include "cmd.h"
+#include "pgt_sink.h"
+
+struct record;
+
+/*
+ * record_open - keep: k of the trace that will be written; 0: a fortieth of the pages, at least 16.
+ *   0, or an exit status; said why.
+ */
+int record_open(uint32_t keep, struct record **out);
+
+/* record_sink - what references are to be put into. */
+struct pgt_sink record_sink(struct record *r);
+
+/* What became of it. */
+struct record_result {
+	uint64_t refs_in, refs, pages, ticks;
+	uint32_t k;
+};
+
+/*
+ * record_close - reduce, squeeze, write, and free.
+ *   path: NULL: only free. name: of the program. 0, or an exit status; said why.
+ */
+int record_close(struct record *r, const char *path, const char *name,
+		 struct record_result *result_out);
+
+/* ---- exact.c: valgrind's lackey ---------------------------------------------------------------- */
+
+/*
+ * exact_run - run the program under valgrind; its references, all of them, go to the sink, in another
+ * thread while this waits.
+ *   0, or an exit status; said why. status_out as from wait4(); instructions_out may be NULL.
+ */
+int exact_run(char **command, const struct pgt_sink *to, int *status_out,
+	      uint64_t *instructions_out);
+
+#endif /* ZPAGER_TOOLS_RECORD_H */
