@@ -367,6 +367,34 @@ int z_pager_evict_frame(struct z_pager *p, z_phys_t phys)
 	return err;
 }
 
+int z_pager_evict_all(struct z_pager *p, uint32_t *evicted_out)
+{
+	struct z_page_frame *pfs[Z_BATCH_MAX];
+	uint32_t evicted = 0;
+	uint32_t n = 0;
+	int err = Z_OK;
+
+	z__lock(p);
+	for (uint32_t i = 0; i < p->cfg.nframes; i++) {
+		uint32_t freed = 0;
+		int one = Z_OK;
+
+		if (z_page_frame_is_evictable(&p->cfg.frames[i]))
+			pfs[n++] = &p->cfg.frames[i];
+		if (n == p->cfg.batch || (n > 0 && i + 1 == p->cfg.nframes)) {
+			one = z__evict_these_locked(p, pfs, n, Z_WANT_FOR_EVICT, &freed);
+			evicted += freed;
+			n = 0;
+		}
+		if (err == Z_OK)
+			err = one;
+	}
+	z__unlock(p);
+	if (evicted_out != NULL)
+		*evicted_out = evicted;
+	return err;
+}
+
 int z_pager_reclaim(struct z_pager *p, uint32_t frames_free)
 {
 	int err = Z_OK;

@@ -31,6 +31,9 @@ int cmd_fail(int status, const char *format, ...) __attribute__((format(printf, 
 /* cmd_size - "64M", "2G", "4096": bytes. false: it is none, or too large. */
 bool cmd_size(const char *text, uint64_t *bytes_out);
 
+/* cmd_number - 1 to most; NULL: otherwise. false: it is no such number. */
+bool cmd_number(const char *text, uint32_t otherwise, uint32_t most, uint32_t *out);
+
 /* cmd_size_text - bytes as "64.0 MiB" into a buffer of the caller; returns it. */
 #define CMD_SIZE_TEXT 24
 const char *cmd_size_text(uint64_t bytes, char text[CMD_SIZE_TEXT]);
@@ -62,6 +65,16 @@ int program_find(const char *name, char *path_out);
  *   0, or an exit status; said why.
  */
 int child_run(const char *path, char **command, int *status_out, struct rusage *usage_out);
+
+/* How a paged program ended, and what it left in the report. */
+struct run_outcome {
+	struct zr_report *report;
+	int status; /* as from wait4() */
+	struct rusage usage;
+};
+
+/* run_paged - run the program as `zpager run` does. 0, or an exit status; said why. */
+int run_paged(const struct run_options *options, struct run_outcome *out);
 
 /* child_end - end as the program did: the same status, or by the same signal. */
 int child_end(int status);

@@ -69,6 +69,20 @@ bool cmd_size(const char *text, uint64_t *bytes_out)
 	return true;
 }
 
+bool cmd_number(const char *text, uint32_t otherwise, uint32_t most, uint32_t *out)
+{
+	char *end;
+	unsigned long value;
+
+	*out = otherwise;
+	if (text == NULL) {
+		return true;
+	}
+	value = strtoul(text, &end, 10);
+	*out = (uint32_t)value;
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && value > 0 && value <= most;
+}
+
 const char *cmd_size_text(uint64_t bytes, char text[CMD_SIZE_TEXT])
 {
 	const double mebi = 1024.0 * 1024.0;

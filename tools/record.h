@@ -45,4 +45,27 @@ int record_close(struct record *r, const char *path, const char *name,
 int exact_run(char **command, const struct pgt_sink *to, int *status_out,
 	      uint64_t *instructions_out);
 
+/* ---- sample.c: soft faults under `zpager run` --------------------------------------------------- */
+
+struct sample_options {
+	char **command;
+	const char *ram; /* as for --ram of run; NULL: a quarter of the machine's */
+	uint32_t period_ms;
+};
+
+struct sample_result {
+	struct run_outcome run;
+	uint64_t wall_ns, sweep_ns;
+	uint64_t sweeps;
+	uint64_t most_pages; /* touched in one period */
+};
+
+/*
+ * sample_run - run the program paged; the first touch of each page in each period goes to the sink,
+ * in another thread while this waits. A tick is a millisecond of processor time.
+ *   0, or an exit status; said why.
+ */
+int sample_run(const struct sample_options *options, const struct pgt_sink *to,
+	       struct sample_result *out);
+
 #endif /* ZPAGER_TOOLS_RECORD_H */

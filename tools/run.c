@@ -268,13 +268,33 @@ static int probe(struct zr_report *report)
 	return 0;
 }
 
+int run_paged(const struct run_options *options, struct run_outcome *out)
+{
+	char path[RUN_PATH_BYTES];
+	int report_fd;
+	int status = program_check(options->command[0], path);
+
+	if (status != 0) {
+		return status;
+	}
+	*out = (struct run_outcome){.report = make_report(&report_fd)};
+	if (out->report == NULL) {
+		return cmd_fail(EXIT_USAGE, "no memory for the summary: %s", strerror(errno));
+	}
+	status = set_environment(options, report_fd);
+	if (status == 0) {
+		status = probe(out->report);
+	}
+	if (status == 0) {
+		status = child_run(path, options->command, &out->status, &out->usage);
+	}
+	return status;
+}
+
 int cmd_run(int argc, char **argv)
 {
 	struct run_options options = {.ram = DEFAULT_RAM};
-	char path[RUN_PATH_BYTES];
-	struct zr_report *report;
-	struct rusage usage = {0};
-	int report_fd, child_status;
+	struct run_outcome outcome;
 	int status = read_options(argc, argv, &options);
 
 	if (status >= 0) {
@@ -282,28 +302,15 @@ int cmd_run(int argc, char **argv)
 	}
 	status = check_options(&options);
 	if (status == 0) {
-		status = program_check(options.command[0], path);
+		status = run_paged(&options, &outcome);
 	}
 	if (status != 0) {
 		return status;
 	}
-	report = make_report(&report_fd);
-	if (report == NULL) {
-		return cmd_fail(EXIT_USAGE, "no memory for the summary: %s", strerror(errno));
-	}
-	status = set_environment(&options, report_fd);
-	if (status == 0) {
-		status = probe(report);
-	}
-	if (status == 0) {
-		status = child_run(path, options.command, &child_status, &usage);
-	}
-	if (status != 0) {
-		return status;
-	}
-	summary_print(report, &usage);
+	summary_print(outcome.report, &outcome.usage);
 	if (options.stats != NULL) {
-		status = summary_json(options.stats, report, &usage, child_status);
+		status =
+			summary_json(options.stats, outcome.report, &outcome.usage, outcome.status);
 	}
-	return status != 0 ? status : child_end(child_status);
+	return status != 0 ? status : child_end(outcome.status);
 }

@@ -15,12 +15,14 @@
 #include "pgt.h"
 #include "record.h"
 
-#define KEEP_MAX (1U << 24)
+#define KEEP_MAX   (1U << 24)
+#define PERIOD_MAX 60000U
+#define DEFAULT_MS 50U
 
 struct options {
 	bool exact;
-	const char *file, *keep;
-	uint32_t keep_pages;
+	const char *file, *keep, *period, *ram;
+	uint32_t keep_pages, period_ms;
 	char **command;
 	char default_file[PGT_NAME_BYTES + 16];
 	char name[PGT_NAME_BYTES];
@@ -34,8 +36,14 @@ static int help(void)
 		"Writes down which pages an unmodified program touches, in which order, for zpager "
 		"sim.\n"
 		"\n"
-		"  --exact        every reference, code and stack too, by valgrind (package\n"
-		"                 valgrind); some hundred times slower than without\n"
+		"The heap and the large anonymous mappings are paged, as by zpager run, and put\n"
+		"out once a period; the first touches in each period are written down.\n"
+		"\n"
+		"  --period MS    length of a period (default 50); longer where faults would take\n"
+		"                 too much of it\n"
+		"  --ram SIZE     what the program may take (default a quarter of the machine's)\n"
+		"  --exact        instead: every reference, code and stack too, by valgrind\n"
+		"                 (package valgrind); some hundred times slower than without\n"
 		"  -o FILE        the trace (default PROGRAM.pgt.zst)\n"
 		"  --keep PAGES   leave out only what a memory of so many pages or more cannot\n"
 		"                 notice; 1: keep all (default a fortieth of the pages touched)\n"
@@ -51,11 +59,16 @@ static int read_options(int argc, char **argv, struct options *options)
 	static const struct option known[] = {
 		{"exact", no_argument, NULL, 'x'},
 		{"output", required_argument, NULL, 'o'},
+		{"period", required_argument, NULL, 'p'},
+		{"ram", required_argument, NULL, 'r'},
 		{"keep", required_argument, NULL, 'k'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	const char **values[] = {['o'] = &options->file, ['k'] = &options->keep};
+	const char **values[] = {['o'] = &options->file,
+				 ['k'] = &options->keep,
+				 ['p'] = &options->period,
+				 ['r'] = &options->ram};
 	int key;
 
 	opterr = 0;
@@ -102,16 +115,22 @@ static void make_name(struct options *options)
 
 static int check_options(struct options *options)
 {
-	uint64_t pages = 0;
+	uint64_t bytes;
 
 	if (options->command[0] == NULL) {
 		return cmd_fail(EXIT_USAGE, "no program; usage: zpager trace [OPTIONS] -- PROGRAM");
 	}
-	if (options->keep != NULL &&
-	    (!cmd_size(options->keep, &pages) || pages == 0 || pages > KEEP_MAX)) {
+	if (!cmd_number(options->keep, 0, KEEP_MAX, &options->keep_pages)) {
 		return cmd_fail(EXIT_USAGE, "--keep %s: not a number of pages", options->keep);
 	}
-	options->keep_pages = (uint32_t)pages;
+	if (!cmd_number(options->period, DEFAULT_MS, PERIOD_MAX, &options->period_ms)) {
+		return cmd_fail(EXIT_USAGE, "--period %s: not a number of milliseconds",
+				options->period);
+	}
+	if (options->ram != NULL && !cmd_size(options->ram, &bytes)) {
+		return cmd_fail(EXIT_USAGE, "--ram %s: not a size; write it as 64M or 2G",
+				options->ram);
+	}
 	make_name(options);
 	if (!cmd_can_write(options->file)) {
 		return cmd_fail(EXIT_USAGE, "%s: %s", options->file, strerror(errno));
@@ -127,6 +146,31 @@ static void say(const struct options *options, const struct record_result *resul
 		      options->file, (unsigned long long)result->pages,
 		      (unsigned long long)result->refs, (unsigned long long)result->refs_in,
 		      (unsigned long long)result->ticks, result->k);
+}
+
+static int learn(const struct options *options, const struct pgt_sink *to, int *status_out)
+{
+	struct sample_options sample = {
+		.command = options->command,
+		.ram = options->ram,
+		.period_ms = options->period_ms,
+	};
+	struct sample_result result;
+	int status;
+
+	if (options->exact) {
+		return exact_run(options->command, to, status_out, NULL);
+	}
+	status = sample_run(&sample, to, &result);
+	*status_out = result.run.status;
+	if (status == 0) {
+		(void)fprintf(stderr,
+			      "zpager: sampled in %llu periods, of which one touched %llu pages "
+			      "at most\n",
+			      (unsigned long long)result.sweeps + 1,
+			      (unsigned long long)result.most_pages);
+	}
+	return status;
 }
 
 int cmd_trace(int argc, char **argv)
@@ -149,7 +193,7 @@ int cmd_trace(int argc, char **argv)
 		return status;
 	}
 	to = record_sink(record);
-	status = exact_run(options.command, &to, &child_status, NULL);
+	status = learn(&options, &to, &child_status);
 	if (status != 0) {
 		(void)record_close(record, NULL, NULL, NULL);
 		return status;

@@ -234,6 +234,19 @@ int zpager_page_out(struct zpager *z, const void *address, size_t bytes)
 	return range_error(z, error, "page out", address, bytes);
 }
 
+int zpager_page_out_all(struct zpager *z)
+{
+	sigset_t saved;
+	int error = zl_enter(z, &saved);
+
+	if (error == 0) {
+		error = z_pager_evict_all(z->pager, NULL);
+		zl_leave(z, &saved);
+	}
+	return error == 0 ? 0
+			  : zl_fail(z, error, "pages could not be put out: %s", z_strerror(error));
+}
+
 /* Dropping contents takes only pages that lie wholly inside; 0 pages is no error. */
 static bool round_in(const void *address, size_t bytes, struct range *out)
 {

@@ -185,6 +185,14 @@ enum z_fault_result z_pager_fault(struct z_pager *pager, uintptr_t va, unsigned 
 Z_MUST_CHECK int z_pager_evict_frame(struct z_pager *pager, z_phys_t phys);
 
 /*
+ * z_pager_evict_all - evict each page that is resident now, once, in the order of the frames.
+ *   Pages that are pinned or being moved stay, and so do most that come in meanwhile.
+ *   evicted_out (may be NULL): how many left.
+ *   0 | Z_ERR_NOSPC, Z_ERR_IO the first error; the other pages left all the same.
+ */
+Z_MUST_CHECK int z_pager_evict_all(struct z_pager *pager, uint32_t *evicted_out);
+
+/*
  * z_pager_page_out - evict what is resident of a range. Pages that are out already count as done.
  *   0 | Z_ERR_FAULT a page is not mapped | Z_ERR_BUSY a page is pinned | Z_ERR_NOSPC | Z_ERR_IO.
  */

@@ -48,6 +48,14 @@ struct zpager_options {
 	uint64_t window_bytes;  /* addresses to reserve. 0: 1 TiB */
 	int overcommit;         /* 1: a map fails only if it could never fit; 0: strict */
 	int inherit_on_fork;    /* 1: zpager_fork_*() will be used; 0: children get SIGSEGV */
+
+	/*
+	 * Called for each page fault that was served, before the thread that had it goes on. It runs
+	 * in the thread that serves faults (or in a signal handler): it calls nothing of this header
+	 * and touches no paged memory. In a forked child it is called too. NULL: nobody.
+	 */
+	void (*on_fault)(void *context, const void *address, int is_write);
+	void *on_fault_context;
 };
 
 /*
@@ -98,6 +106,12 @@ Z_MUST_CHECK int zpager_unpin(struct zpager *z, const void *address, size_t byte
 /* zpager_page_in, zpager_page_out - bring in, or put out, now. Errors as in pager.h. */
 Z_MUST_CHECK int zpager_page_in(struct zpager *z, const void *address, size_t bytes);
 Z_MUST_CHECK int zpager_page_out(struct zpager *z, const void *address, size_t bytes);
+
+/*
+ * zpager_page_out_all - put out every page that is in now and not pinned; the next touch of each is a
+ * fault. 0 | Z_ERR_NOSPC, Z_ERR_IO some could not leave. Waits for the store.
+ */
+Z_MUST_CHECK int zpager_page_out_all(struct zpager *z);
 
 /*
  * zpager_advise - what the program knows. DONTNEED and FREE only act on pages that lie wholly
