@@ -367,7 +367,8 @@ int z_pager_evict_frame(struct z_pager *p, z_phys_t phys)
 	return err;
 }
 
-int z_pager_evict_all(struct z_pager *p, uint32_t *evicted_out)
+int z_pager_evict_all(struct z_pager *p, bool (*wanted)(void *context, uintptr_t va), void *context,
+		      uint32_t *evicted_out)
 {
 	struct z_page_frame *pfs[Z_BATCH_MAX];
 	uint32_t evicted = 0;
@@ -375,13 +376,17 @@ int z_pager_evict_all(struct z_pager *p, uint32_t *evicted_out)
 	int err = Z_OK;
 
 	z__lock(p);
-	for (uint32_t i = 0; i < p->cfg.nframes; i++) {
+	uint32_t left = p->resident_count;
+	for (uint32_t i = 0; i < p->cfg.nframes && left > 0; i++) {
+		struct z_page_frame *pf = &p->cfg.frames[i];
 		uint32_t freed = 0;
 		int one = Z_OK;
 
-		if (z_page_frame_is_evictable(&p->cfg.frames[i]))
-			pfs[n++] = &p->cfg.frames[i];
-		if (n == p->cfg.batch || (n > 0 && i + 1 == p->cfg.nframes)) {
+		left -= z__frame_state(pf) == Z_FRAME_RESIDENT;
+		if (z_page_frame_is_evictable(pf) &&
+		    (wanted == NULL || wanted(context, (uintptr_t)pf->addr)))
+			pfs[n++] = pf;
+		if (n == p->cfg.batch || (n > 0 && (left == 0 || i + 1 == p->cfg.nframes))) {
 			one = z__evict_these_locked(p, pfs, n, Z_WANT_FOR_EVICT, &freed);
 			evicted += freed;
 			n = 0;

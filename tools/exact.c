@@ -141,7 +141,8 @@ static int start_reader(struct reader *r, pthread_t *thread)
 }
 
 /* The write end is open here as well, so the end of the program is told by ended_fd alone. */
-static int run_with_pipe(struct reader *r, const char *valgrind, char **command, int *status_out)
+static int run_with_pipe(struct reader *r, const char *valgrind, char **command,
+			 enum child_output output, int *status_out)
 {
 	uint64_t one = 1;
 	char words[32];
@@ -161,7 +162,7 @@ static int run_with_pipe(struct reader *r, const char *valgrind, char **command,
 	if (all == NULL || start_reader(r, &thread) != 0) {
 		return cmd_fail(EXIT_CANNOT, "no thread to read the trace");
 	}
-	status = child_run(valgrind, all, status_out, &usage);
+	status = child_run(valgrind, all, output, status_out, &usage);
 	(void)!write(r->ended_fd, &one, sizeof(one));
 	(void)pthread_join(thread, NULL);
 	(void)close(pipes[0]);
@@ -170,8 +171,7 @@ static int run_with_pipe(struct reader *r, const char *valgrind, char **command,
 	return status;
 }
 
-int exact_run(char **command, const struct pgt_sink *to, int *status_out,
-	      uint64_t *instructions_out)
+int exact_run(char **command, enum child_output output, const struct pgt_sink *to, int *status_out)
 {
 	char valgrind[RUN_PATH_BYTES];
 	char program[RUN_PATH_BYTES];
@@ -190,13 +190,10 @@ int exact_run(char **command, const struct pgt_sink *to, int *status_out,
 	}
 	r->lackey.to = *to;
 	r->ended_fd = eventfd(0, EFD_CLOEXEC);
-	status = run_with_pipe(r, valgrind, command, status_out);
+	status = run_with_pipe(r, valgrind, command, output, status_out);
 	if (status == 0 && r->lackey.instructions == 0) {
 		status = cmd_fail(EXIT_CANNOT, "valgrind could not run %s, see its lines above",
 				  command[0]);
-	}
-	if (instructions_out != NULL) {
-		*instructions_out = r->lackey.instructions;
 	}
 	(void)close(r->ended_fd);
 	free(r);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <zpager/zpager.h>
@@ -25,6 +26,7 @@ static const struct command commands[] = {
 	{"run", cmd_run, "run an unmodified program with less memory than it needs"},
 	{"bench", cmd_bench, "print what accesses and faults cost on this machine"},
 	{"trace", cmd_trace, "write down which pages an unmodified program touches"},
+	{"mrc", cmd_mrc, "print how much memory an unmodified program needs"},
 	{"list", cmd_list, "list the stores and the eviction algorithms"},
 };
 
@@ -67,6 +69,14 @@ bool cmd_size(const char *text, uint64_t *bytes_out)
 	}
 	*bytes_out = (uint64_t)value << shift;
 	return true;
+}
+
+uint64_t cmd_now_ns(void)
+{
+	struct timespec time;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000000U + (uint64_t)time.tv_nsec;
 }
 
 bool cmd_number(const char *text, uint32_t otherwise, uint32_t most, uint32_t *out)

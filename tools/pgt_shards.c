@@ -34,7 +34,7 @@
 #define STEP_BITS  9U
 #define OCTAVES    40U
 #define BUCKETS    (EXACT + OCTAVES * STEPS)
-#define PLACES     4U /* for each sample */
+#define PLACES     4U   /* for each sample */
 #define DEVIATIONS 2.36 /* 95 % of Student's distribution with GROUPS - 1 degrees */
 
 struct sample {
@@ -187,16 +187,6 @@ static uint32_t heap_take(struct pgt_shards *s)
 	}
 }
 
-/* Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014): the finalizer. */
-static uint64_t hash_of(uint64_t number)
-{
-	uint64_t x = number + UINT64_C(0x9E3779B97F4A7C15);
-
-	x = (x ^ x >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-	x = (x ^ x >> 27) * UINT64_C(0x94D049BB133111EB);
-	return x ^ x >> 31;
-}
-
 static uint32_t page_of(struct pgt_shards *s, uint64_t number, uint64_t hash)
 {
 	uint32_t page = pgt_pages_index(&s->pages, number);
@@ -245,7 +235,7 @@ static void shards_ref(void *to, uint64_t number, unsigned int flags)
 		return;
 	}
 	s->last = number;
-	hash = hash_of(number);
+	hash = pgt_hash(number);
 	if (hash >= s->threshold) {
 		return;
 	}
@@ -271,7 +261,7 @@ static void shards_tick(void *to)
 
 /* ---- the object -------------------------------------------------------------------------------- */
 
-struct pgt_shards *pgt_shards_open(uint32_t samples)
+struct pgt_shards *pgt_shards_open(uint32_t samples, uint32_t one_in)
 {
 	struct pgt_shards *s = calloc(1, sizeof(*s));
 
@@ -280,7 +270,7 @@ struct pgt_shards *pgt_shards_open(uint32_t samples)
 	}
 	s->samples = samples;
 	s->places = samples * PLACES + PLACES;
-	s->threshold = UINT64_MAX;
+	s->threshold = PGT_HASH_SHARE(one_in);
 	s->last = UINT64_MAX;
 	s->heap = malloc(((size_t)samples + 1) * sizeof(*s->heap));
 	s->tree = calloc((size_t)s->places + 1, sizeof(*s->tree));

@@ -15,9 +15,10 @@ struct pgt_shards;
 
 /*
  * pgt_shards_open - samples: how many pages are followed at most. As long as there are no more, all
- *   are, and the curve is exact. NULL: no memory.
+ *   are, and the curve is exact. one_in: 1, or only every so-manieth page is followed from the start.
+ *   NULL: no memory.
  */
-struct pgt_shards *pgt_shards_open(uint32_t samples);
+struct pgt_shards *pgt_shards_open(uint32_t samples, uint32_t one_in);
 void pgt_shards_free(struct pgt_shards *s);
 
 /* pgt_shards_sink - what references are to be put into. Ticks are ignored. */

@@ -21,4 +21,20 @@ struct pgt_sink {
 	void (*tick)(void *to);
 };
 
+/*
+ * pgt_hash - a number that depends on all bits of a page's. Whoever follows one page in n follows
+ * those with a hash below PGT_HASH_SHARE(n), so that all follow the same ones.
+ * Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014): the finalizer.
+ */
+static inline uint64_t pgt_hash(uint64_t number)
+{
+	uint64_t x = number + UINT64_C(0x9E3779B97F4A7C15);
+
+	x = (x ^ x >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+	x = (x ^ x >> 27) * UINT64_C(0x94D049BB133111EB);
+	return x ^ x >> 31;
+}
+
+#define PGT_HASH_SHARE(n) (UINT64_MAX / (n))
+
 #endif /* ZPAGER_TOOLS_PGT_SINK_H */

@@ -40,24 +40,25 @@ int record_close(struct record *r, const char *path, const char *name,
 /*
  * exact_run - run the program under valgrind; its references, all of them, go to the sink, in another
  * thread while this waits.
- *   0, or an exit status; said why. status_out as from wait4(); instructions_out may be NULL.
+ *   0, or an exit status; said why. status_out as from wait4().
  */
-int exact_run(char **command, const struct pgt_sink *to, int *status_out,
-	      uint64_t *instructions_out);
+int exact_run(char **command, enum child_output output, const struct pgt_sink *to, int *status_out);
 
 /* ---- sample.c: soft faults under `zpager run` --------------------------------------------------- */
 
 struct sample_options {
 	char **command;
 	const char *ram; /* as for --ram of run; NULL: a quarter of the machine's */
-	uint32_t period_ms;
+	uint32_t period_us;
+	uint32_t
+		one_in; /* 1: all pages; n: one page in n, always the same, nothing of the others */
 };
 
 struct sample_result {
 	struct run_outcome run;
-	uint64_t wall_ns, sweep_ns;
-	uint64_t sweeps;
-	uint64_t most_pages; /* touched in one period */
+	uint64_t sweep_ns;
+	uint64_t periods;
+	uint64_t usual_pages; /* nine in ten references are from periods that touched no more */
 };
 
 /*

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define ZR_ENV_RING   "ZPAGER_TRACE"
-#define ZR_ENV_PERIOD "ZPAGER_TRACE_MS"
+#define ZR_ENV_PERIOD "ZPAGER_TRACE_US"
 
 #define RING_MAGIC 0x7a707231U
 #define RING_WORDS 65536U
@@ -26,6 +26,7 @@
 
 struct ring {
 	uint32_t magic;
+	uint32_t one_in;       /* which pages are put out: see PGT_HASH_SHARE */
 	_Atomic int32_t owner; /* the process that writes; 0: nobody yet */
 	_Atomic uint64_t written, taken;
 	_Atomic uint64_t sweep_ns; /* time that the sweeps have taken */

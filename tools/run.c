@@ -272,6 +272,7 @@ int run_paged(const struct run_options *options, struct run_outcome *out)
 {
 	char path[RUN_PATH_BYTES];
 	int report_fd;
+	uint64_t begin;
 	int status = program_check(options->command[0], path);
 
 	if (status != 0) {
@@ -286,7 +287,9 @@ int run_paged(const struct run_options *options, struct run_outcome *out)
 		status = probe(out->report);
 	}
 	if (status == 0) {
-		status = child_run(path, options->command, &out->status, &out->usage);
+		begin = cmd_now_ns();
+		status = child_run(path, options->command, CHILD_SPEAKS, &out->status, &out->usage);
+		out->wall_ns = cmd_now_ns() - begin;
 	}
 	return status;
 }

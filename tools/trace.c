@@ -153,22 +153,23 @@ static int learn(const struct options *options, const struct pgt_sink *to, int *
 	struct sample_options sample = {
 		.command = options->command,
 		.ram = options->ram,
-		.period_ms = options->period_ms,
+		.period_us = options->period_ms * 1000,
+		.one_in = 1,
 	};
 	struct sample_result result;
 	int status;
 
 	if (options->exact) {
-		return exact_run(options->command, to, status_out, NULL);
+		return exact_run(options->command, CHILD_SPEAKS, to, status_out);
 	}
 	status = sample_run(&sample, to, &result);
 	*status_out = result.run.status;
 	if (status == 0) {
 		(void)fprintf(stderr,
-			      "zpager: sampled in %llu periods, of which one touched %llu pages "
-			      "at most\n",
-			      (unsigned long long)result.sweeps + 1,
-			      (unsigned long long)result.most_pages);
+			      "zpager: sampled in %llu periods; nine in ten references are from "
+			      "such that touched %llu pages or fewer\n",
+			      (unsigned long long)result.periods,
+			      (unsigned long long)result.usual_pages);
 	}
 	return status;
 }

@@ -234,13 +234,28 @@ int zpager_page_out(struct zpager *z, const void *address, size_t bytes)
 	return range_error(z, error, "page out", address, bytes);
 }
 
-int zpager_page_out_all(struct zpager *z)
+/* The question of zpager_page_out_all(), in the words of the core. */
+struct question {
+	int (*wanted)(void *context, const void *address);
+	void *context;
+};
+
+static bool ask(void *context, uintptr_t va)
 {
+	const struct question *q = context;
+
+	return q->wanted(q->context, (const void *)va) != 0;
+}
+
+int zpager_page_out_all(struct zpager *z, int (*wanted)(void *context, const void *address),
+			void *context)
+{
+	struct question q = {wanted, context};
 	sigset_t saved;
 	int error = zl_enter(z, &saved);
 
 	if (error == 0) {
-		error = z_pager_evict_all(z->pager, NULL);
+		error = z_pager_evict_all(z->pager, wanted != NULL ? ask : NULL, &q, NULL);
 		zl_leave(z, &saved);
 	}
 	return error == 0 ? 0

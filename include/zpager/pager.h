@@ -187,10 +187,14 @@ Z_MUST_CHECK int z_pager_evict_frame(struct z_pager *pager, z_phys_t phys);
 /*
  * z_pager_evict_all - evict each page that is resident now, once, in the order of the frames.
  *   Pages that are pinned or being moved stay, and so do most that come in meanwhile.
- *   evicted_out (may be NULL): how many left.
+ *   wanted: NULL, or says which pages to evict; called with the pager lock held; it does
+ *   not sleep and touches no pageable memory. evicted_out (may be NULL): how many left.
+ *   Cost: a look at each frame up to the last one in use.
  *   0 | Z_ERR_NOSPC, Z_ERR_IO the first error; the other pages left all the same.
  */
-Z_MUST_CHECK int z_pager_evict_all(struct z_pager *pager, uint32_t *evicted_out);
+Z_MUST_CHECK int z_pager_evict_all(struct z_pager *pager,
+				   bool (*wanted)(void *context, uintptr_t va), void *context,
+				   uint32_t *evicted_out);
 
 /*
  * z_pager_page_out - evict what is resident of a range. Pages that are out already count as done.

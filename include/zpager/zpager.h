@@ -109,9 +109,12 @@ Z_MUST_CHECK int zpager_page_out(struct zpager *z, const void *address, size_t b
 
 /*
  * zpager_page_out_all - put out every page that is in now and not pinned; the next touch of each is a
- * fault. 0 | Z_ERR_NOSPC, Z_ERR_IO some could not leave. Waits for the store.
+ * fault. wanted: NULL, or says which pages by their address: it calls nothing of this header and
+ * touches no paged memory. 0 | Z_ERR_NOSPC, Z_ERR_IO some could not leave. Waits for the store.
  */
-Z_MUST_CHECK int zpager_page_out_all(struct zpager *z);
+Z_MUST_CHECK int zpager_page_out_all(struct zpager *z,
+				     int (*wanted)(void *context, const void *address),
+				     void *context);
 
 /*
  * zpager_advise - what the program knows. DONTNEED and FREE only act on pages that lie wholly

@@ -74,7 +74,7 @@ static uint64_t brute_misses(const uint32_t *refs, uint32_t frames)
 static void test_exact_is_lru(void **state)
 {
 	static uint32_t refs[SMALL_REFS];
-	struct pgt_shards *s = pgt_shards_open(SMALL_PAGES);
+	struct pgt_shards *s = pgt_shards_open(SMALL_PAGES, 1);
 	struct pgt_sink to = pgt_shards_sink(s);
 	struct pgt_shards_sum sum;
 	uint64_t seed = 7;
@@ -99,9 +99,9 @@ static void test_exact_is_lru(void **state)
 
 /* ---- sampled ----------------------------------------------------------------------------------- */
 
-static struct pgt_shards *curve(uint64_t seed, uint32_t samples, uint64_t salt)
+static struct pgt_shards *curve(uint64_t seed, uint32_t samples, uint32_t one_in, uint64_t salt)
 {
-	struct pgt_shards *s = pgt_shards_open(samples);
+	struct pgt_shards *s = pgt_shards_open(samples, one_in);
 	struct pgt_sink to = pgt_shards_sink(s);
 
 	assert_non_null(s);
@@ -117,7 +117,7 @@ static struct pgt_shards *curve(uint64_t seed, uint32_t samples, uint64_t salt)
  */
 static void test_sampled_within_its_error(void **state)
 {
-	struct pgt_shards *exact = curve(11, PAGES, 0);
+	struct pgt_shards *exact = curve(11, PAGES, 1, 0);
 	unsigned int points = 0;
 	unsigned int outside = 0;
 	double error = 0;
@@ -125,7 +125,7 @@ static void test_sampled_within_its_error(void **state)
 
 	(void)state;
 	for (uint64_t salt = 0; salt < 6; salt++) {
-		struct pgt_shards *s = curve(11, 2000, salt << 32);
+		struct pgt_shards *s = curve(11, 2000, salt % 2 == 0 ? 1 : 20, salt << 32);
 		struct pgt_shards_sum sum;
 
 		pgt_shards_sum(s, &sum);
@@ -157,7 +157,7 @@ static void test_sampled_within_its_error(void **state)
 /* Distances that are rounded: a loop far longer than the exact buckets. */
 static void test_long_loop(void **state)
 {
-	struct pgt_shards *s = pgt_shards_open(60000);
+	struct pgt_shards *s = pgt_shards_open(60000, 1);
 	struct pgt_sink to = pgt_shards_sink(s);
 	struct pgt_shards_point below, above;
 

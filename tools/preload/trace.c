@@ -2,7 +2,8 @@
 /*
  * trace.c - the faults of this process, told to `zpager trace`, and pages made to fault again.
  *
- * Theory. A page that is in tells nothing more. So every period all pages are put out, into a store
+ * Theory. A page that is in tells nothing more. So every period all pages (or one in n, always
+ * the same ones) are put out, into a store
  * in RAM, and the first touch of each in the next period is a fault, the first write to one that came
  * in by a read another. A program that touches so many pages that it would mostly serve faults gets
  * longer periods: a sweep has to wait until serving faults has taken no more than a COST-th of the
@@ -26,16 +27,18 @@
 #include <unistd.h>
 
 #include "../pgt.h"
+#include "../pgt_sink.h"
 #include "../ring.h"
 #include "preload.h"
 
-#define DEFAULT_MS 50U
-#define COST       8U
+#define DEFAULT_US 50000U
+#define COST       8U /* what is counted is about a quarter of what a fault takes */
 #define PAUSE_NS   1000000L
 
 static struct ring *_Atomic ring; /* NULL: nobody wants to know */
 static atomic_flag writing = ATOMIC_FLAG_INIT;
 static uint64_t ticks; /* told so far; [writing] */
+static uint64_t share; /* [I] pages with a hash below are put out */
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -142,12 +145,30 @@ void zp_trace_forked(void)
 	atomic_store(&ring, NULL);
 }
 
-static uint64_t fault_ns(struct zpager *z)
+/* How long bringing back the pages after the first so many took. First touches are not our doing. */
+static uint64_t served_ns(struct zpager *z, uint64_t seen)
 {
 	struct z_stats stats;
 
 	zpager_stats(z, &stats, NULL);
-	return stats.fault_ns;
+	if (stats.pagefaults == 0) {
+		return 0;
+	}
+	return (stats.pages_read - seen) * (stats.fault_ns / stats.pagefaults);
+}
+
+static uint64_t pages_read(struct zpager *z)
+{
+	struct z_stats stats;
+
+	zpager_stats(z, &stats, NULL);
+	return stats.pages_read;
+}
+
+static int is_followed(void *context, const void *address)
+{
+	(void)context;
+	return pgt_hash((uintptr_t)address / Z_PAGE_SIZE) < share;
 }
 
 static void sweep(struct zpager *z, struct ring *r)
@@ -158,7 +179,7 @@ static void sweep(struct zpager *z, struct ring *r)
 	put(r, RING_SWEEP);
 	atomic_flag_clear_explicit(&writing, memory_order_release);
 	/* What could not leave tells nothing in the next period; a fault that fails is told there. */
-	(void)!zpager_page_out_all(z);
+	(void)!zpager_page_out_all(z, share < UINT64_MAX ? is_followed : NULL, NULL);
 	atomic_fetch_add(&r->sweep_ns, clock_ns(CLOCK_MONOTONIC) - begin);
 }
 
@@ -167,18 +188,18 @@ static void *sweep_loop(void *argument)
 	struct zpager *z = argument;
 	struct ring *r = atomic_load(&ring);
 	const char *text = getenv(ZR_ENV_PERIOD);
-	uint64_t period = (text != NULL ? strtoull(text, NULL, 10) : DEFAULT_MS) * 1000000U;
+	uint64_t period = (text != NULL ? strtoull(text, NULL, 10) : DEFAULT_US) * 1000U;
 	uint64_t begin = clock_ns(CLOCK_MONOTONIC);
-	uint64_t served = fault_ns(z);
+	uint64_t seen = pages_read(z);
 
 	for (;;) {
 		sleep_ns(period);
-		if ((fault_ns(z) - served) * COST > clock_ns(CLOCK_MONOTONIC) - begin) {
+		if (served_ns(z, seen) * COST > clock_ns(CLOCK_MONOTONIC) - begin) {
 			continue;
 		}
 		sweep(z, r);
 		begin = clock_ns(CLOCK_MONOTONIC);
-		served = fault_ns(z);
+		seen = pages_read(z);
 	}
 	return NULL;
 }
@@ -189,6 +210,7 @@ void zp_trace_thread(struct zpager *z)
 	pthread_t thread;
 
 	if (atomic_load(&ring) != NULL) {
+		share = PGT_HASH_SHARE(atomic_load(&ring)->one_in);
 		(void)pthread_create(&thread, NULL, sweep_loop, z);
 	}
 }
