@@ -94,7 +94,7 @@ static void grid(const struct panel *p)
 		(void)fprintf(p->file,
 			      "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%.4g %%</text>\n",
 			      LEFT - 8, y + 4.5, pow(10, decade + 2));
-		(void)fprintf(p->file, "<text x=\"%.1f\" y=\"%.1f\">%.3g</text>\n", RIGHT + 8,
+		(void)fprintf(p->file, "<text x=\"%.1f\" y=\"%.1f\">%.0f</text>\n", RIGHT + 8,
 			      y + 4.5, pow(10, decade) * faults);
 	}
 	for (int i = 0; i <= STEPS_X; i++) {
