@@ -128,7 +128,7 @@ static int choose_eviction(struct zpager *z, const struct zpager_options *o,
 {
 	const char *name = or_default(o->eviction, "clock");
 
-	config->eviction = z_eviction_find(name);
+	config->eviction = o->eviction_ops != NULL ? o->eviction_ops : z_eviction_find(name);
 	if (config->eviction == NULL) {
 		char names[128] = "";
 		size_t n = 0;

@@ -37,6 +37,7 @@ extern "C" {
 #endif
 
 struct zpager;
+struct z_eviction_ops;
 
 /* What zpager_open() may be told. Zeroed: everything by default. */
 struct zpager_options {
@@ -48,6 +49,14 @@ struct zpager_options {
 	uint64_t window_bytes;  /* addresses to reserve. 0: 1 TiB */
 	int overcommit;         /* 1: a map fails only if it could never fit; 0: strict */
 	int inherit_on_fork;    /* 1: zpager_fork_*() will be used; 0: children get SIGSEGV */
+
+	/*
+	 * An algorithm of the program's own instead of a name (eviction.h): it ranks pages by what
+	 * the program knows of them, pf->addr says which page is in a frame. Its functions run as
+	 * eviction.h says, in whichever thread needs a frame: they touch no paged memory and call
+	 * nothing of this header. It outlives the instance. NULL: the name counts.
+	 */
+	const struct z_eviction_ops *eviction_ops;
 
 	/*
 	 * Called for each page fault that was served, before the thread that had it goes on. It runs
