@@ -106,6 +106,7 @@ static void commit_load(struct z_pager *p, struct z_page_frame *pf, const struct
 	z__event_locked(p, what, (uintptr_t)pf->addr, z__frame_number(p, pf));
 	tell_refault(p, pf, read);
 	z__candidate_add_locked(p, pf, reason);
+	z__tell_advice_locked(p, pf);
 }
 
 static int load(struct z_pager *p, const struct z_entry *e, const struct z_request *r,

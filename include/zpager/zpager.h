@@ -127,7 +127,8 @@ Z_MUST_CHECK int zpager_page_out_all(struct zpager *z,
 
 /*
  * zpager_advise - what the program knows. DONTNEED and FREE only act on pages that lie wholly
- * inside the range. 0 | Z_ERR_FAULT | Z_ERR_BUSY | Z_ERR_INVAL.
+ * inside the range. SEQUENTIAL, RANDOM and KEEP also hold for pages of a whole mapping that come in
+ * later, until NORMAL. 0 | Z_ERR_FAULT | Z_ERR_BUSY | Z_ERR_INVAL.
  */
 Z_MUST_CHECK int zpager_advise(struct zpager *z, void *address, size_t bytes, enum z_advice advice);
 

@@ -25,7 +25,7 @@ struct ev_list {
 struct ev_model {
 	const struct ev_model_ops *ops;
 	struct ev_list a;              /* clock: from the hand on; lru: young; nru: the ring */
-	struct ev_list b;              /* lru: old; nru: set aside */
+	struct ev_list b;              /* clock: kept; lru: old; nru: set aside */
 	bool mark[EV_MODEL_FRAMES];    /* clock, nru: counts as used; lru: known */
 	bool cold[EV_MODEL_FRAMES];    /* nru */
 	uint8_t bits[EV_MODEL_FRAMES]; /* accessed and dirty */
