@@ -64,15 +64,21 @@ static void *read_loop(void *argument)
 	struct pollfd fds[2] = {{.fd = r->fd, .events = POLLIN},
 				{.fd = r->ended_fd, .events = POLLIN}};
 
-	for (;;) {
-		bool text;
+	bool ended = false;
 
+	for (;;) {
 		if (poll(fds, 2, -1) < 0) {
 			continue;
 		}
-		text = (fds[0].revents & POLLIN) != 0;
-		if (text ? !read_some(r) : fds[0].revents != 0 || fds[1].revents != 0) {
+		if ((fds[0].revents & POLLIN) != 0) {
+			if (!read_some(r)) {
+				return NULL;
+			}
+		} else if (fds[0].revents != 0 || ended) {
 			return NULL;
+		} else {
+			/* Text may have come while poll() looked: empty once more is empty. */
+			ended = fds[1].revents != 0;
 		}
 	}
 }

@@ -5,7 +5,7 @@
  * Theory. What is best for k, and how page numbers are squeezed, is known only at the end. So the
  * references go through a first reduction, which is right for every memory of FIRST_K frames or
  * more, into a temporary file, eight bytes each. At the end k becomes a fortieth of the pages seen,
- * the references are reduced a second time, which is as good as once with the larger k, and numbered
+ * the references are reduced a second time, as exact as once with the larger k and shorter, and numbered
  * anew: the first page is 1, and what is more than HOLE pages after its neighbour comes HOLE after it.
  *
  * Locks: none. Limits: disk for 8 bytes a reference after the first reduction, in TMPDIR or /tmp.
