@@ -391,6 +391,39 @@ int z_pager_evict_frame(struct z_pager *p, z_phys_t phys)
 	return err;
 }
 
+int z_pager_evict_all(struct z_pager *p, bool (*wanted)(void *context, uintptr_t va), void *context,
+		      uint32_t *evicted_out)
+{
+	struct z_page_frame *pfs[Z_BATCH_MAX];
+	uint32_t evicted = 0;
+	size_t n = 0;
+	int err = Z_OK;
+
+	z__lock(p);
+	uint32_t left = p->resident_count;
+	for (uint32_t i = 0; i < p->cfg.nframes && left > 0; i++) {
+		struct z_page_frame *pf = &p->cfg.frames[i];
+		size_t freed = 0;
+		int one = Z_OK;
+
+		left -= z__frame_state(pf) == Z_FRAME_RESIDENT;
+		if (z_page_frame_is_evictable(pf) &&
+		    (wanted == NULL || wanted(context, (uintptr_t)pf->addr)))
+			pfs[n++] = pf;
+		if (n == z__batch_size(p) || (n > 0 && (left == 0 || i + 1 == p->cfg.nframes))) {
+			one = z__evict_locked(p, pfs, n, Z_WANT_FOR_EVICT, NULL, &freed);
+			evicted += (uint32_t)freed;
+			n = 0;
+		}
+		if (err == Z_OK)
+			err = one;
+	}
+	z__unlock(p);
+	if (evicted_out != NULL)
+		*evicted_out = evicted;
+	return err;
+}
+
 int z_pager_reclaim(struct z_pager *p, uint32_t frames_free)
 {
 	int err = Z_OK;

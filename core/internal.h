@@ -37,9 +37,10 @@
 #define Z_FRAMES_MIN 4U
 
 struct z_region {
-	uintptr_t va;       /* [P] first page */
-	size_t pages;       /* [P] > 0 */
-	unsigned int flags; /* [P] Z_MAP_PINNED, Z_MAP_NORESERVE, Z__MAP_STORED */
+	uintptr_t va;         /* [P] first page */
+	size_t pages;         /* [P] > 0 */
+	unsigned int flags;   /* [P] Z_MAP_PINNED, Z_MAP_NORESERVE, Z__MAP_STORED */
+	enum z_advice advice; /* [P] remembered for pages that come in */
 };
 
 /* Beside enum z_map_flags: the contents are the store's own, and are only read. */
@@ -89,8 +90,9 @@ struct z_pager {
 
 	struct z_region *regions; /* [P] sorted by address */
 	uint32_t nregions;        /* [P] */
-	size_t mapped_pages;      /* [P] */
-	size_t committed_pages;   /* [P] mapped without Z_MAP_NORESERVE */
+	bool advised; /* [P] some region has had other advice than NORMAL: pages that come in are told of */
+	size_t mapped_pages;    /* [P] */
+	size_t committed_pages; /* [P] mapped without Z_MAP_NORESERVE */
 
 	struct z_ghost *ghosts; /* [P] */
 	uint32_t evictions;     /* [P] pages evicted, modulo 2^32 */
@@ -315,7 +317,16 @@ bool z__region_pins(const struct z_pager *p, uintptr_t va);
 /* Is a page of the range in a region of z_pager_map_stored()? */
 bool z__region_is_stored(const struct z_pager *p, uintptr_t va, size_t pages);
 
+/* What was said of the region of a page. */
+enum z_advice z__region_advice(const struct z_pager *p, uintptr_t va);
+
+/* Remember advice for the regions that lie in the range, if it is of the kind that lasts. */
+void z__region_advise_locked(struct z_pager *p, uintptr_t va, size_t pages, enum z_advice advice);
+
 /* ---- page_io.c, fault.c, evict.c ---- */
+
+/* Tell the algorithm what was said of the region of a page that has just come in. */
+void z__tell_advice_locked(struct z_pager *p, struct z_page_frame *pf);
 
 /* What is asked of a page. Constant while it is answered. */
 struct z_request {

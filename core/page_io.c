@@ -138,6 +138,15 @@ static void tell_algorithm(struct z_pager *p, uintptr_t va, size_t pages, enum z
 	}
 }
 
+void z__tell_advice_locked(struct z_pager *p, struct z_page_frame *pf)
+{
+	enum z_advice advice = z__region_advice(p, (uintptr_t)pf->addr);
+
+	if (advice != Z_ADVICE_NORMAL && p->cfg.eviction->advise != NULL &&
+	    (pf->flags & Z_PAGE_FRAME_QUEUED) != 0)
+		p->cfg.eviction->advise(p->eviction_state, pf, advice);
+}
+
 static void forget_batch(struct z_pager *p, struct z_page_op *ops, size_t n)
 {
 	if (n == 0)
@@ -228,7 +237,7 @@ int z_pager_advise(struct z_pager *p, uintptr_t va, size_t pages, enum z_advice 
 	bool drops = advice == Z_ADVICE_DONTNEED || advice == Z_ADVICE_FREE;
 	int err = Z_OK;
 
-	if (!z__range_ok(p, va, pages) || advice > Z_ADVICE_FREE)
+	if (!z__range_ok(p, va, pages) || advice > Z_ADVICE_KEEP)
 		return Z_ERR_INVAL;
 
 	z__lock(p);
@@ -239,6 +248,7 @@ int z_pager_advise(struct z_pager *p, uintptr_t va, size_t pages, enum z_advice 
 	} else if (drops) {
 		err = drop(p, va, pages);
 	} else {
+		z__region_advise_locked(p, va, pages, advice);
 		tell_algorithm(p, va, pages, advice);
 		if (advice == Z_ADVICE_WILLNEED)
 			will_need(p, va, pages);
