@@ -25,9 +25,7 @@
  * found used), and never more than Z__LOOKS_MAX a select. No timer.
  *
  * Advice: COLD puts the page under the hand, with its accessed bit and tag cleared; it is the next
- * victim unless touched first. KEEP takes it off the ring, onto a queue of its own; NORMAL and COLD
- * bring it back, and so does a select that finds fewer than RING_LEAST pages on the ring: all that one
- * instruction touches has to fit there, or it would never get on. WILLNEED and NORMAL count as a use. SEQUENTIAL and RANDOM say how
+ * victim unless touched first. WILLNEED and NORMAL count as a use. SEQUENTIAL and RANDOM say how
  * pages will be used in future, not which page to give up: ignored.
  * accessed is not needed: a soft fault also sets what sample() reports. refault: there is no
  * better place than the end of the sweep, where every new page goes anyway.
@@ -36,31 +34,25 @@
  */
 #include "queue.h"
 
-enum { TAG_USED = 1, TAG_KEPT = 2 };
-
-/* The queues. */
-enum { RING, KEPT, QUEUES };
-
-#define RING_LEAST 8U
+enum { TAG_USED = 1 };
 
 struct clock {
 	struct z__cand c;
 	uint32_t hand; /* [P] the candidate to look at next, or the sentinel */
-	uint32_t kept; /* [P] candidates that are not on the ring */
 	struct z__link link[];
 };
 
 static size_t clock_state_bytes(uint32_t nframes)
 {
-	return offsetof(struct clock, link) + z__cand_bytes(nframes, QUEUES);
+	return offsetof(struct clock, link) + z__cand_bytes(nframes, 1);
 }
 
 static int clock_init(void *state, const struct z_eviction_host *host)
 {
 	struct clock *k = state;
-	int err = z__cand_init(&k->c, host, k->link, QUEUES);
+	int err = z__cand_init(&k->c, host, k->link, 1);
 
-	k->hand = err == 0 ? z__queue(&k->c, RING) : 0;
+	k->hand = err == 0 ? z__queue(&k->c, 0) : 0;
 	return err;
 }
 
@@ -81,27 +73,14 @@ static bool spend_use(struct clock *k, uint32_t i)
 	return tag == TAG_USED || (info & Z_INFO_ACCESSED) != 0;
 }
 
-/* The ring is short: what was to be kept for longest is on it again, as if just used. */
-static void fill_ring(struct clock *k)
-{
-	while (k->kept > 0 && k->c.count - k->kept < RING_LEAST) {
-		k->kept--;
-		behind_hand(k, z__after(&k->c, z__queue(&k->c, KEPT)), TAG_USED);
-	}
-}
-
 static struct z_page_frame *clock_select(void *state)
 {
 	struct clock *k = state;
-	uint32_t limit, first;
+	uint32_t limit = z__looks_limit(&k->c, 1);
+	uint32_t first;
 
-	fill_ring(k);
-	limit = k->c.count - k->kept;
 	if (limit == 0) {
 		return NULL;
-	}
-	if (limit > Z__LOOKS_MAX) {
-		limit = Z__LOOKS_MAX;
 	}
 	first = z__hand_at(&k->c, k->hand);
 	for (uint32_t looks = 0; looks < limit; looks++) {
@@ -130,7 +109,6 @@ static void clock_remove(void *state, struct z_page_frame *pf, enum z_remove_rea
 
 	(void)reason;
 	if (i != Z__NO_INDEX) {
-		k->kept -= z__tag(&k->c, i) == TAG_KEPT;
 		z__step_off(&k->c, &k->hand, i);
 	}
 	z__cand_remove(&k->c, i);
@@ -144,19 +122,12 @@ static void clock_advise(void *state, struct z_page_frame *pf, enum z_advice adv
 	if (i == Z__NO_INDEX) {
 		return;
 	}
-	bool kept = z__tag(&k->c, i) == TAG_KEPT;
 	if (advice == Z_ADVICE_COLD) {
-		k->kept -= kept;
 		behind_hand(k, i, 0);
 		k->hand = i;
 		(void)spend_use(k, i);
-	} else if (advice == Z_ADVICE_NORMAL || (advice == Z_ADVICE_WILLNEED && !kept)) {
-		k->kept -= kept;
+	} else if (advice == Z_ADVICE_WILLNEED || advice == Z_ADVICE_NORMAL) {
 		behind_hand(k, i, TAG_USED);
-	} else if (advice == Z_ADVICE_KEEP && !kept) {
-		k->kept++;
-		z__step_off(&k->c, &k->hand, i);
-		z__move_before(&k->c, i, z__queue(&k->c, KEPT), TAG_KEPT);
 	}
 }
 
@@ -164,17 +135,13 @@ static int clock_check(void *state)
 {
 	const struct clock *k = state;
 	uint32_t len = 0;
-	uint32_t kept = 0;
 	int line = z__cand_check(&k->c);
 
 	if (line == 0) {
-		line = z__queue_check(&k->c, z__queue(&k->c, RING), TAG_KEPT, 0, &len);
+		line = z__queue_check(&k->c, z__queue(&k->c, 0), 2, 0, &len);
 	}
-	if (line == 0) {
-		line = z__queue_check(&k->c, z__queue(&k->c, KEPT), TAG_KEPT, TAG_KEPT, &kept);
-	}
-	if (line == 0 && (len + kept != k->c.count || kept != k->kept ||
-			  !z__hand_is_sound(&k->c, k->hand, z__queue(&k->c, RING)))) {
+	if (line == 0 &&
+	    (len != k->c.count || !z__hand_is_sound(&k->c, k->hand, z__queue(&k->c, 0)))) {
 		line = __LINE__;
 	}
 	return line;

@@ -224,8 +224,9 @@ Z_MUST_CHECK int z_pager_unpin(struct z_pager *pager, uintptr_t va, size_t pages
  * z_pager_advise - what the program knows about a range.
  *   WILLNEED pages in as far as free frames go (no eviction for it); COLD tells the algorithm;
  *   NORMAL, SEQUENTIAL, RANDOM and KEEP are remembered for the regions that lie wholly in the range:
- *   the algorithm is told again of each of their pages that comes in (NORMAL: no more). What is mapped
- *   onto the end of a region is part of it.
+ *   they hold for each of their pages that comes in, too. What is mapped onto the end of a region is
+ *   part of it. KEEP pages are no victims, with any algorithm, while 8 others can be chosen from;
+ *   NORMAL, COLD, SEQUENTIAL or RANDOM end it, and so does a pin of a page, unless its region has it.
  *   DONTNEED and FREE drop the contents: pages become untouched (Z_ERR_BUSY if one is pinned, and
  *   nothing changed; or if the port cannot take a page away now, and that page stays); the others
  *   tell the algorithm.

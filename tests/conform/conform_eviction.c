@@ -258,7 +258,7 @@ static void fuzz_one(struct fuzz *f)
 		}
 		break;
 	case 4:
-		ev_advise(&f->h, i, (enum z_advice)ev_random(&f->seed, Z_ADVICE_KEEP + 1));
+		ev_advise(&f->h, i, (enum z_advice)ev_random(&f->seed, Z_ADVICE_FREE + 1));
 		break;
 	case 5:
 		ev_soft_fault(&f->h, i);
@@ -425,7 +425,7 @@ static void advice_about_others_is_ignored(void **state)
 	ev_open(&h, *state, 4);
 	ev_add(&h, 1, Z_ADD_FAULT);
 	before = h.samples;
-	for (int a = Z_ADVICE_NORMAL; a <= Z_ADVICE_KEEP; a++) {
+	for (int a = Z_ADVICE_NORMAL; a <= Z_ADVICE_FREE; a++) {
 		ev_advise(&h, 0, (enum z_advice)a);
 		ev_advise(&h, 3, (enum z_advice)a);
 	}

@@ -10,17 +10,12 @@
 
 static uint32_t clock_select(struct ev_model *m)
 {
-	uint32_t first, limit;
+	uint32_t first = m->a.at[0];
+	uint32_t limit = smaller(m->a.len, 64);
 
-	while (m->a.len < 8 && m->b.len > 0) {
-		m->mark[m->b.at[0]] = true;
-		move_to_tail(m, &m->a, m->b.at[0]);
-	}
 	if (m->a.len == 0) {
 		return EV_MODEL_NONE;
 	}
-	first = m->a.at[0];
-	limit = smaller(m->a.len, 64);
 	for (uint32_t i = 0; i < limit; i++) {
 		uint32_t frame = m->a.at[0];
 		bool used = (look(m, frame) & Z_INFO_ACCESSED) != 0 || m->mark[frame];
@@ -62,18 +57,6 @@ static void mark_advise(struct ev_model *m, uint32_t frame, enum z_advice advice
 		move_to_tail(m, &m->a, frame);
 		m->mark[frame] = true;
 		m->cold[frame] = false;
-	}
-}
-
-/* What is to be kept lies in b. */
-static void clock_advise(struct ev_model *m, uint32_t frame, enum z_advice advice)
-{
-	if (advice == Z_ADVICE_KEEP && !has(&m->b, frame)) {
-		take_out(m, frame);
-		append(&m->b, frame);
-		m->mark[frame] = false;
-	} else if (advice != Z_ADVICE_WILLNEED || !has(&m->b, frame)) {
-		mark_advise(m, frame, advice);
 	}
 }
 
@@ -224,7 +207,7 @@ static void no_refault(struct ev_model *m, uint32_t frame, uint32_t distance)
 }
 
 static const struct ev_model_ops models[] = {
-	{"clock", clock_select, mark_add, forget_nothing, ev_no_accessed, no_refault, clock_advise},
+	{"clock", clock_select, mark_add, forget_nothing, ev_no_accessed, no_refault, mark_advise},
 	{"lru", lru_select, lru_add, forget_nothing, lru_accessed, no_refault, lru_advise},
 	{"nru", nru_select, mark_add, forget_nothing, ev_no_accessed, no_refault, mark_advise},
 };

@@ -39,8 +39,8 @@ struct ev_ghost_bucket {
 struct ev_model {
 	const struct ev_model_ops *ops;
 	uint32_t nframes;
-	struct ev_list a; /* clock, nru: the ring; sieve: all; lru, mglru: young; others: small */
-	struct ev_list b; /* clock: kept; lru: old; nru: set aside; mglru: middle; others: main */
+	struct ev_list a; /* clock, sieve: all; lru, mglru: young; nru: the ring; others: small */
+	struct ev_list b; /* lru: old; nru: set aside; mglru: middle; others: main */
 	struct ev_list c; /* mglru: old */
 	bool mark[EV_MODEL_FRAMES];     /* clock, nru, sieve: counts as used; lru: known */
 	bool cold[EV_MODEL_FRAMES];     /* nru, sieve, small */

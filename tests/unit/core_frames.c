@@ -277,79 +277,6 @@ static void eviction_in_an_isr(void **state)
 	sim_world_close(locked);
 }
 
-/*
- * A region that is to be kept, and a scan that does not fit: its pages stay, also those that were out
- * when it was said. NORMAL ends it.
- */
-static void kept_pages_stay(void **state)
-{
-	struct sim_world *w =
-		sim_world_open(&(struct sim_world_params){.frames = 13, .eviction = "clock"});
-	uintptr_t keep = sim_world_map(w, 5, SIM_WORLD_RW, 0);
-	uintptr_t scan = sim_world_map(w, 20, SIM_WORLD_RW, 0);
-	uint64_t before;
-
-	(void)state;
-	for (uint32_t i = 0; i < 5; i++) {
-		sim_world_fill(w, keep + i * Z_PAGE_SIZE, i);
-	}
-	assert_int_equal(z_pager_page_out(w->pager, keep, 2, NULL), 0);
-	assert_int_equal(z_pager_advise(w->pager, keep, 5, Z_ADVICE_KEEP), 0);
-	for (uint32_t i = 0; i < 5; i++) {
-		sim_world_verify(w, keep + i * Z_PAGE_SIZE, i);
-	}
-	before = sim_world_stats(w).pagefaults;
-	for (uint32_t round = 0; round < 3; round++) {
-		for (uint32_t i = 0; i < 20; i++) {
-			sim_world_fill(w, scan + i * Z_PAGE_SIZE, i);
-		}
-	}
-	assert_int_equal(sim_world_stats(w).pagefaults - before, 60);
-	for (uint32_t i = 0; i < 5; i++) {
-		assert_int_equal(sim_world_kind(w, keep + i * Z_PAGE_SIZE), Z_ENTRY_IN);
-	}
-	assert_int_equal(z_pager_check(w->pager, Z_CHECK_PAGES, NULL), 0);
-	assert_int_equal(z_pager_advise(w->pager, keep, 5, Z_ADVICE_NORMAL), 0);
-	for (uint32_t i = 0; i < 20; i++) {
-		sim_world_fill(w, scan + i * Z_PAGE_SIZE, i);
-	}
-	for (uint32_t i = 0; i < 5; i++) {
-		assert_int_equal(sim_world_kind(w, keep + i * Z_PAGE_SIZE), Z_ENTRY_OUT);
-		sim_world_verify(w, keep + i * Z_PAGE_SIZE, i);
-	}
-	sim_world_close(w);
-}
-
-/* More is to be kept than fits: it goes all the same. Advice stays with both halves of a region. */
-static void too_much_to_keep(void **state)
-{
-	struct sim_world *w =
-		sim_world_open(&(struct sim_world_params){.frames = 3, .eviction = "clock"});
-	uintptr_t va = sim_world_map(w, 9, SIM_WORLD_RW, 0);
-	uint64_t before;
-
-	(void)state;
-	assert_int_equal(z_pager_advise(w->pager, va, 9, Z_ADVICE_KEEP), 0);
-	for (uint32_t i = 0; i < 9; i++) {
-		sim_world_fill(w, va + i * Z_PAGE_SIZE, i);
-	}
-	assert_int_equal(sim_world_stats(w).frames_resident, 3);
-	assert_int_equal(z_pager_unmap(w->pager, va + 4 * Z_PAGE_SIZE, 1), 0);
-	sim_world_verify(w, va + 5 * Z_PAGE_SIZE, 5);
-	sim_world_verify(w, va, 0);
-	/* A part of a region is told of what is in, and not remembered. */
-	assert_int_equal(z_pager_advise(w->pager, va + Z_PAGE_SIZE, 3, Z_ADVICE_NORMAL), 0);
-	for (uint32_t i = 1; i < 4; i++) {
-		sim_world_verify(w, va + i * Z_PAGE_SIZE, i);
-	}
-	before = sim_world_stats(w).pagefaults;
-	sim_world_verify(w, va + Z_PAGE_SIZE, 1);
-	sim_world_verify(w, va + 2 * Z_PAGE_SIZE, 2);
-	assert_int_equal(sim_world_stats(w).pagefaults, before);
-	sim_world_check_contents(w);
-	sim_world_close(w);
-}
-
 static bool is_even(void *context, uintptr_t va)
 {
 	return (va - *(uintptr_t *)context) / Z_PAGE_SIZE % 2 == 0;
@@ -442,8 +369,6 @@ int main(void)
 		cmocka_unit_test(all_leave_but_the_pinned),
 		cmocka_unit_test(all_leave_but_the_broken),
 		cmocka_unit_test(those_that_are_wanted_leave),
-		cmocka_unit_test(kept_pages_stay),
-		cmocka_unit_test(too_much_to_keep),
 		cmocka_unit_test(frames_come_from_the_lowest_bank),
 		cmocka_unit_test(an_offline_bank_stays_empty),
 		cmocka_unit_test(a_bank_with_a_pin_stays_online),

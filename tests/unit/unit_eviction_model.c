@@ -65,7 +65,7 @@ static void both_touch_all(struct pair *p)
 
 static void both_advise(struct pair *p, uint32_t frame)
 {
-	enum z_advice advice = (enum z_advice)ev_random(&p->seed, Z_ADVICE_KEEP + 1);
+	enum z_advice advice = (enum z_advice)ev_random(&p->seed, Z_ADVICE_FREE + 1);
 
 	ev_advise(&p->h, frame, advice);
 	if (p->h.in[frame]) {
