@@ -47,7 +47,8 @@ target_link_libraries(zpager_static INTERFACE ${ZP_SYSTEM_LIBRARIES})
 target_include_directories(zpager_static INTERFACE
 	$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
-# What is installed: zpager.h and the headers that it includes, directly or not.
+# What is installed: zpager.h, eviction.h for an algorithm of the program's own, and the headers that
+# they include, directly or not.
 function(zp_public_headers out header)
 	set(found ${${out}})
 	set(file ${PROJECT_SOURCE_DIR}/include/zpager/${header})
@@ -64,6 +65,7 @@ function(zp_public_headers out header)
 endfunction()
 set(headers)
 zp_public_headers(headers zpager.h)
+zp_public_headers(headers eviction.h)
 install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/zpager)
 
 include(CMakePackageConfigHelpers)

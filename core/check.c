@@ -20,7 +20,7 @@
 	X(12, "the free list of a bank holds exactly its available frames")                        \
 	X(13, "the retired list holds exactly the retired frames")                                 \
 	X(14, "PINNED is set iff there are pins, and only on a resident frame")                    \
-	X(15, "a frame is known to the algorithm iff it is evictable")                             \
+	X(15, "a frame is known to the algorithm iff evictable, not held")                         \
 	X(16, "the counts of resident, busy and pinned frames are right")                          \
 	X(17, "only a busy frame is waited for")                                                   \
 	X(18, "BACKED only on a frame that holds a page")                                          \
@@ -91,7 +91,7 @@ static int check_frame(const struct z_page_frame *pf)
 		return 14;
 	if (z_page_frame_is_pinned(pf) && state != Z_FRAME_RESIDENT)
 		return 14;
-	if (queued != z_page_frame_is_evictable(pf))
+	if (queued && !z_page_frame_is_evictable(pf))
 		return 15;
 	if ((pf->flags & Z_PAGE_FRAME_WAITED) != 0 && !busy)
 		return 17;
@@ -122,6 +122,7 @@ struct census {
 	uint32_t resident;
 	uint32_t busy;
 	uint32_t pinned;
+	uint32_t held;
 };
 
 static void count_frame(struct census *c, const struct z_page_frame *pf)
@@ -136,6 +137,7 @@ static void count_frame(struct census *c, const struct z_page_frame *pf)
 	case Z_FRAME_RESIDENT:
 		c->resident++;
 		c->pinned += z_page_frame_is_pinned(pf);
+		c->held += z__is_held(pf);
 		break;
 	case Z_FRAME_HOLE:
 		break;
@@ -175,6 +177,8 @@ static int check_frames(struct z_pager *p)
 			return bad;
 		count_frame(&c, &p->cfg.frames[i]);
 	}
+	if (c.held != p->held_count)
+		return 15;
 	if (c.resident != p->resident_count || c.busy != p->busy_count ||
 	    c.pinned != p->pinned_count)
 		return 16;

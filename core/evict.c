@@ -33,6 +33,9 @@ extern inline void z__candidate_remove_locked(struct z_pager *p, struct z_page_f
 extern inline int z__evict_some_locked(struct z_pager *p, size_t max, enum z_store_want want,
 				       struct z_page_frame **hand);
 
+/* So many frames at least the algorithm has to choose from before those that are to be kept stay out. */
+#define Z_CANDIDATES_LEAST 8U
+
 struct batch {
 	struct z_page_frame **hand; /* NULL, or where a frame may go instead of the free list */
 	size_t n;
@@ -51,6 +54,57 @@ void z__drop_copy_locked(struct z_pager *p, struct z_page_frame *pf)
 	if (p->cfg.store->ops->location_get(p->cfg.store, pf, Z_WANT_FOR_EVICT, &loc) == Z_OK)
 		p->cfg.store->ops->location_free(p->cfg.store, loc);
 	z_page_frame_backed_clear(pf);
+}
+
+/* ---- frames that are held back --------------------------------------------------------------- */
+
+void z__hold_locked(struct z_pager *p, struct z_page_frame *pf)
+{
+	if ((pf->flags & Z_PAGE_FRAME_QUEUED) == 0)
+		return;
+	z__candidate_remove_locked(p, pf, Z_REMOVE_PIN);
+	p->held_count++;
+}
+
+void z__unhold_locked(struct z_pager *p, const struct z_page_frame *pf)
+{
+	p->held_count -= z__is_held(pf);
+}
+
+static uint32_t candidates(const struct z_pager *p)
+{
+	return p->resident_count - p->pinned_count - p->held_count;
+}
+
+/*
+ * Give frames back to the algorithm while it has few: all that one instruction touches has to be among
+ * those it does not choose, or the instruction never gets on. A look at some frames is enough unless it
+ * has none at all; the next eviction goes on from there. May drop. Returns how many of n to evict.
+ */
+static size_t fill_candidates(struct z_pager *p, size_t n)
+{
+	size_t spare;
+
+	for (uint32_t looked = 1; p->held_count > 0 && candidates(p) < Z_CANDIDATES_LEAST;
+	     looked++) {
+		struct z_page_frame *pf = &p->cfg.frames[p->held_hand];
+
+		p->held_hand = (p->held_hand + 1) % p->cfg.nframes;
+		if (z__is_held(pf)) {
+			p->held_count--;
+			z__candidate_add_locked(p, pf, Z_ADD_UNPIN);
+		}
+		if (looked % Z_LOOKS_AT_ONCE != 0)
+			continue;
+		if (candidates(p) > 0)
+			break;
+		if (p->cfg.unlock_for_io) {
+			z__unlock(p);
+			z__lock(p);
+		}
+	}
+	spare = candidates(p) > Z_CANDIDATES_LEAST ? candidates(p) - Z_CANDIDATES_LEAST : 1;
+	return n < spare ? n : spare;
 }
 
 /* ---- take -------------------------------------------------------------------------------- */
@@ -287,6 +341,8 @@ int z__evict_locked(struct z_pager *p, struct z_page_frame **pfs, size_t n, enum
 	int err = Z_OK;
 	size_t taken = 0;
 
+	if (pfs == NULL && p->held_count > 0)
+		n = fill_candidates(p, n);
 	while (taken < n && take_error == Z_OK) {
 		struct z_page_frame *pf =
 			pfs != NULL ? pfs[taken] : p->cfg.eviction->select(p->eviction_state);
@@ -388,6 +444,39 @@ int z_pager_evict_frame(struct z_pager *p, z_phys_t phys)
 		break;
 	}
 	z__unlock(p);
+	return err;
+}
+
+int z_pager_evict_all(struct z_pager *p, bool (*wanted)(void *context, uintptr_t va), void *context,
+		      uint32_t *evicted_out)
+{
+	struct z_page_frame *pfs[Z_BATCH_MAX];
+	uint32_t evicted = 0;
+	size_t n = 0;
+	int err = Z_OK;
+
+	z__lock(p);
+	uint32_t left = p->resident_count;
+	for (uint32_t i = 0; i < p->cfg.nframes && left > 0; i++) {
+		struct z_page_frame *pf = &p->cfg.frames[i];
+		size_t freed = 0;
+		int one = Z_OK;
+
+		left -= z__frame_state(pf) == Z_FRAME_RESIDENT;
+		if (z_page_frame_is_evictable(pf) &&
+		    (wanted == NULL || wanted(context, (uintptr_t)pf->addr)))
+			pfs[n++] = pf;
+		if (n == z__batch_size(p) || (n > 0 && (left == 0 || i + 1 == p->cfg.nframes))) {
+			one = z__evict_locked(p, pfs, n, Z_WANT_FOR_EVICT, NULL, &freed);
+			evicted += (uint32_t)freed;
+			n = 0;
+		}
+		if (err == Z_OK)
+			err = one;
+	}
+	z__unlock(p);
+	if (evicted_out != NULL)
+		*evicted_out = evicted;
 	return err;
 }
 

@@ -106,6 +106,8 @@ Z__ON_THE_WAY void commit_load(struct z_pager *p, struct z_page_frame *pf, const
 	z__event_locked(p, what, (uintptr_t)pf->addr, z__frame_number(p, pf));
 	tell_refault(p, pf, read);
 	z__candidate_add_locked(p, pf, reason);
+	if (p->advised)
+		z__tell_advice_locked(p, pf);
 }
 
 Z__ON_THE_WAY int load(struct z_pager *p, const struct z_entry *e, const struct z_request *r,

@@ -37,9 +37,10 @@
 #define Z_FRAMES_MIN 4U
 
 struct z_region {
-	uintptr_t va;       /* [P] first page */
-	size_t pages;       /* [P] > 0 */
-	unsigned int flags; /* [P] Z_MAP_PINNED, Z_MAP_NORESERVE, Z__MAP_STORED */
+	uintptr_t va;         /* [P] first page */
+	size_t pages;         /* [P] > 0 */
+	unsigned int flags;   /* [P] Z_MAP_PINNED, Z_MAP_NORESERVE, Z__MAP_STORED */
+	enum z_advice advice; /* [P] remembered for pages that come in */
 };
 
 /* Beside enum z_map_flags: the contents are the store's own, and are only read. */
@@ -78,6 +79,8 @@ struct z_pager {
 	uint32_t resident_count;        /* [P] frames RESIDENT */
 	uint32_t busy_count;            /* [P] frames CLAIMED, LOADING or LEAVING */
 	uint32_t pinned_count;          /* [P] frames with pins > 0 */
+	uint32_t held_count;            /* [P] frames held back from the algorithm */
+	uint32_t held_hand;             /* [P] the frame to look at next for such a one */
 	uint32_t frame_waiters;         /* [P] contexts that wait for any frame to come to rest */
 	bool reclaiming;                /* [P] somebody evicts ahead of need */
 	uint32_t backed_hand; /* [P] frame at which the search for a backed page goes on */
@@ -89,8 +92,9 @@ struct z_pager {
 
 	struct z_region *regions; /* [P] sorted by address */
 	uint32_t nregions;        /* [P] */
-	size_t mapped_pages;      /* [P] */
-	size_t committed_pages;   /* [P] mapped without Z_MAP_NORESERVE */
+	bool advised; /* [P] some region has had other advice than NORMAL: pages that come in are told of */
+	size_t mapped_pages;    /* [P] */
+	size_t committed_pages; /* [P] mapped without Z_MAP_NORESERVE */
 
 	struct z_ghost *ghosts; /* [P] */
 	uint32_t evictions;     /* [P] pages evicted, modulo 2^32 */
@@ -315,7 +319,16 @@ bool z__region_pins(const struct z_pager *p, uintptr_t va);
 /* Is a page of the range in a region of z_pager_map_stored()? */
 bool z__region_is_stored(const struct z_pager *p, uintptr_t va, size_t pages);
 
+/* What was said of the region of a page. */
+enum z_advice z__region_advice(const struct z_pager *p, uintptr_t va);
+
+/* Remember advice for the regions that lie in the range, if it is of the kind that lasts. */
+void z__region_advise_locked(struct z_pager *p, uintptr_t va, size_t pages, enum z_advice advice);
+
 /* ---- page_io.c, fault.c, evict.c ---- */
+
+/* Act on what was said of the region of a page that has just become a candidate. */
+void z__tell_advice_locked(struct z_pager *p, struct z_page_frame *pf);
 
 /* What is asked of a page. Constant while it is answered. */
 struct z_request {
@@ -382,6 +395,21 @@ void z__drop_copy_locked(struct z_pager *p, struct z_page_frame *pf);
 /* Pages of the range that are out become untouched; then, and only then, their locations are freed. */
 void z__forget_out_locked(struct z_pager *p, uintptr_t va, size_t pages);
 
+/*
+ * Frames whose page has advice KEEP are held back: evictable, but no candidate, so the algorithm does not
+ * choose them. An eviction gives some back to it when it has few others (evict.c).
+ *
+ * z__hold_locked - a candidate is held back; nothing for other frames.
+ * z__unhold_locked - a frame is not held back any more, and no candidate yet; nothing for other frames.
+ */
+void z__hold_locked(struct z_pager *p, struct z_page_frame *pf);
+void z__unhold_locked(struct z_pager *p, const struct z_page_frame *pf);
+
+static inline bool z__is_held(const struct z_page_frame *pf)
+{
+	return (pf->flags & Z_PAGE_FRAME_QUEUED) == 0 && z_page_frame_is_evictable(pf);
+}
+
 /* Tell the algorithm; both do nothing if it has been told already. */
 inline void z__candidate_add_locked(struct z_pager *p, struct z_page_frame *pf,
 				    enum z_add_reason reason)
@@ -395,8 +423,10 @@ inline void z__candidate_add_locked(struct z_pager *p, struct z_page_frame *pf,
 inline void z__candidate_remove_locked(struct z_pager *p, struct z_page_frame *pf,
 				       enum z_remove_reason reason)
 {
-	if ((pf->flags & Z_PAGE_FRAME_QUEUED) == 0)
+	if ((pf->flags & Z_PAGE_FRAME_QUEUED) == 0) {
+		z__unhold_locked(p, pf);
 		return;
+	}
 	p->cfg.eviction->remove(p->eviction_state, pf, reason);
 	pf->flags = (uint8_t)(pf->flags & ~Z_PAGE_FRAME_QUEUED);
 }

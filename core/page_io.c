@@ -122,20 +122,37 @@ static void will_need(struct z_pager *p, uintptr_t va, size_t pages)
 		err = z__ahead_locked(p, z__page_va(va, i), &pf);
 }
 
-static void tell_algorithm(struct z_pager *p, uintptr_t va, size_t pages, enum z_advice advice)
+/* What is to be kept is held back until other advice comes; WILLNEED says less. */
+static void tell(struct z_pager *p, struct z_page_frame *pf, enum z_advice advice)
 {
-	if (p->cfg.eviction->advise == NULL)
-		return;
+	if (z__is_held(pf)) {
+		if (advice == Z_ADVICE_KEEP || advice == Z_ADVICE_WILLNEED)
+			return;
+		z__unhold_locked(p, pf);
+		z__candidate_add_locked(p, pf, Z_ADD_UNPIN);
+	}
+	if (advice == Z_ADVICE_KEEP)
+		z__hold_locked(p, pf);
+	else if (p->cfg.eviction->advise != NULL && (pf->flags & Z_PAGE_FRAME_QUEUED) != 0)
+		p->cfg.eviction->advise(p->eviction_state, pf, advice);
+}
+
+static void tell_range(struct z_pager *p, uintptr_t va, size_t pages, enum z_advice advice)
+{
 	for (size_t i = 0; i < pages; i++) {
 		struct z_entry e = z__entry(p, z__page_va(va, i));
-		struct z_page_frame *pf;
 
-		if (e.kind != Z_ENTRY_IN)
-			continue;
-		pf = z__frame_of_phys(p, e.phys);
-		if ((pf->flags & Z_PAGE_FRAME_QUEUED) != 0)
-			p->cfg.eviction->advise(p->eviction_state, pf, advice);
+		if (e.kind == Z_ENTRY_IN)
+			tell(p, z__frame_of_phys(p, e.phys), advice);
 	}
+}
+
+void z__tell_advice_locked(struct z_pager *p, struct z_page_frame *pf)
+{
+	enum z_advice advice = z__region_advice(p, (uintptr_t)pf->addr);
+
+	if (advice != Z_ADVICE_NORMAL)
+		tell(p, pf, advice);
 }
 
 static void forget_batch(struct z_pager *p, struct z_page_op *ops, size_t n)
@@ -228,7 +245,7 @@ int z_pager_advise(struct z_pager *p, uintptr_t va, size_t pages, enum z_advice 
 	bool drops = advice == Z_ADVICE_DONTNEED || advice == Z_ADVICE_FREE;
 	int err = Z_OK;
 
-	if (!z__range_ok(p, va, pages) || advice > Z_ADVICE_FREE)
+	if (!z__range_ok(p, va, pages) || advice > Z_ADVICE_KEEP)
 		return Z_ERR_INVAL;
 
 	z__lock(p);
@@ -239,7 +256,8 @@ int z_pager_advise(struct z_pager *p, uintptr_t va, size_t pages, enum z_advice 
 	} else if (drops) {
 		err = drop(p, va, pages);
 	} else {
-		tell_algorithm(p, va, pages, advice);
+		z__region_advise_locked(p, va, pages, advice);
+		tell_range(p, va, pages, advice);
 		if (advice == Z_ADVICE_WILLNEED)
 			will_need(p, va, pages);
 	}

@@ -32,6 +32,8 @@ void z__unpin_frame_locked(struct z_pager *p, struct z_page_frame *pf)
 		pf->flags = (uint8_t)(pf->flags & ~Z_PAGE_FRAME_PINNED);
 		p->pinned_count--;
 		z__candidate_add_locked(p, pf, Z_ADD_UNPIN);
+		if (p->advised)
+			z__tell_advice_locked(p, pf);
 	}
 }
 

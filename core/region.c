@@ -72,6 +72,34 @@ bool z__region_is_stored(const struct z_pager *p, uintptr_t va, size_t pages)
 	return false;
 }
 
+enum z_advice z__region_advice(const struct z_pager *p, uintptr_t va)
+{
+	uint32_t i = z__region_find(p, va);
+
+	return i < p->nregions && p->regions[i].va <= va ? p->regions[i].advice : Z_ADVICE_NORMAL;
+}
+
+/* COLD does not last: a page that comes in is wanted. WILLNEED asks for something now. */
+static bool lasts(enum z_advice advice)
+{
+	return advice == Z_ADVICE_NORMAL || advice == Z_ADVICE_SEQUENTIAL ||
+	       advice == Z_ADVICE_RANDOM || advice == Z_ADVICE_KEEP;
+}
+
+void z__region_advise_locked(struct z_pager *p, uintptr_t va, size_t pages, enum z_advice advice)
+{
+	uintptr_t end = z__page_va(va, pages);
+
+	if (!lasts(advice))
+		return;
+	for (uint32_t i = z__region_find(p, va); i < p->nregions && p->regions[i].va < end; i++) {
+		if (p->regions[i].va >= va && region_end(&p->regions[i]) <= end) {
+			p->regions[i].advice = advice;
+			p->advised = p->advised || advice != Z_ADVICE_NORMAL;
+		}
+	}
+}
+
 static uintptr_t align_up(uintptr_t va, size_t align_bytes)
 {
 	return (va + align_bytes - 1) & ~(uintptr_t)(align_bytes - 1);
@@ -125,7 +153,7 @@ int z__region_insert_locked(struct z_pager *p, uintptr_t va, size_t pages, unsig
 		if (p->nregions == p->cfg.max_regions)
 			return Z_ERR_NOMEM;
 		open_slot(p, i);
-		p->regions[i] = (struct z_region){va, pages, flags};
+		p->regions[i] = (struct z_region){va, pages, flags, Z_ADVICE_NORMAL};
 	}
 	p->mapped_pages += pages;
 	p->committed_pages += (flags & Z_MAP_NORESERVE) == 0 ? pages : 0;
@@ -154,7 +182,8 @@ static uint32_t cut(struct z_pager *p, uint32_t i, uintptr_t va, uintptr_t end)
 
 	if (r->va < from && old_end > to) {
 		open_slot(p, i + 1);
-		p->regions[i + 1] = (struct z_region){to, (old_end - to) / Z_PAGE_SIZE, r->flags};
+		p->regions[i + 1] =
+			(struct z_region){to, (old_end - to) / Z_PAGE_SIZE, r->flags, r->advice};
 		p->regions[i].pages = (from - r->va) / Z_PAGE_SIZE;
 		return i + 2;
 	}

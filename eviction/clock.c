@@ -11,8 +11,8 @@
  * it never gets on. So a frame filled by a fault is never the first victim while there is another
  * candidate, even with two frames (HAZARDS B3). A page read ahead of need has no such tag.
  *
- * A victim stays in the ring until the core removes it, behind the hand: if the core does not take
- * it, the next select gives another one.
+ * A victim stays in the ring until the core removes it, behind the hand and with the tag: if the
+ * core does not take it, the next select gives another one, even if all the others are in use.
  *
  * Limit of one select: min(candidates, Z__LOOKS_MAX) looks. If all of these were in use, the first one looked
  * at is taken. That is the frame the classical clock takes when it has come round a ring where all
@@ -88,10 +88,11 @@ static struct z_page_frame *clock_select(void *state)
 
 		k->hand = z__after(&k->c, i);
 		if (!spend_use(k, i)) {
+			z__tag_set(&k->c, i, TAG_USED);
 			return z__frame(&k->c, i);
 		}
 	}
-	behind_hand(k, first, 0);
+	behind_hand(k, first, TAG_USED);
 	return z__frame(&k->c, first);
 }
 

@@ -24,6 +24,17 @@
 
 #include "cmd.h"
 
+static void be_silent(void)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	if (null < 0) {
+		_exit(EXIT_CANNOT);
+	}
+	(void)dup2(null, STDOUT_FILENO);
+	(void)dup2(null, STDERR_FILENO);
+}
+
 /* Runs in the child; tells the error of exec through the pipe. */
 static void exec_program(const char *path, char **command, const sigset_t *mask, pid_t parent,
 			 int pipe_fd)
@@ -77,7 +88,8 @@ static int wait_for(pid_t child, const sigset_t *taken, struct rusage *usage_out
 	}
 }
 
-int child_run(const char *path, char **command, int *status_out, struct rusage *usage_out)
+int child_run(const char *path, char **command, enum child_output output, int *status_out,
+	      struct rusage *usage_out)
 {
 	pid_t parent = getpid();
 	sigset_t taken, before;
@@ -95,6 +107,9 @@ int child_run(const char *path, char **command, int *status_out, struct rusage *
 		return cmd_fail(EXIT_CANNOT, "no process can be made: %s", strerror(errno));
 	}
 	if (child == 0) {
+		if (output == CHILD_SILENT) {
+			be_silent();
+		}
 		exec_program(path, command, &before, parent, pipes[1]);
 	}
 	(void)close(pipes[1]);

@@ -4,10 +4,13 @@
  *
  * Locks: none; one thread until a subcommand makes more.
  */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <zpager/zpager.h>
 
@@ -23,6 +26,8 @@ static const struct command commands[] = {
 	{"run", cmd_run, "run an unmodified program with less memory than it needs"},
 	{"bench", cmd_bench, "print what accesses and faults cost on this machine"},
 	{"sim", cmd_sim, "compare eviction algorithms with the optimum, on traces"},
+	{"trace", cmd_trace, "write down which pages an unmodified program touches"},
+	{"mrc", cmd_mrc, "print how much memory an unmodified program needs"},
 	{"list", cmd_list, "list the stores and the eviction algorithms"},
 };
 
@@ -67,6 +72,28 @@ bool cmd_size(const char *text, uint64_t *bytes_out)
 	return true;
 }
 
+uint64_t cmd_now_ns(void)
+{
+	struct timespec time;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000000U + (uint64_t)time.tv_nsec;
+}
+
+bool cmd_number(const char *text, uint32_t otherwise, uint32_t most, uint32_t *out)
+{
+	char *end;
+	unsigned long value;
+
+	*out = otherwise;
+	if (text == NULL) {
+		return true;
+	}
+	value = strtoul(text, &end, 10);
+	*out = (uint32_t)value;
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && value > 0 && value <= most;
+}
+
 const char *cmd_size_text(uint64_t bytes, char text[CMD_SIZE_TEXT])
 {
 	const double mebi = 1024.0 * 1024.0;
@@ -77,6 +104,13 @@ const char *cmd_size_text(uint64_t bytes, char text[CMD_SIZE_TEXT])
 		(void)snprintf(text, CMD_SIZE_TEXT, "%.1f MiB", (double)bytes / mebi);
 	}
 	return text;
+}
+
+bool cmd_can_write(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+
+	return fd >= 0 && close(fd) == 0;
 }
 
 static int help(void)

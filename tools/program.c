@@ -195,6 +195,11 @@ static int check_file(const char *path, unsigned int depth)
 	return status;
 }
 
+int program_find(const char *name, char *path_out)
+{
+	return find(name, path_out);
+}
+
 int program_check(const char *name, char *path_out)
 {
 	int status = find(name, path_out);

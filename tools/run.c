@@ -98,13 +98,6 @@ static int check_ram(struct run_options *options)
 	return 0;
 }
 
-static bool can_write(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-
-	return fd >= 0 && close(fd) == 0;
-}
-
 static int check_options(struct run_options *options)
 {
 	static const char *const fault_modes[] = {"monitor", "signal", NULL};
@@ -125,7 +118,7 @@ static int check_options(struct run_options *options)
 		return cmd_fail(EXIT_USAGE, "--mechanism %s: use auto, copy-move or copy",
 				options->mechanism);
 	}
-	if (options->stats != NULL && !can_write(options->stats)) {
+	if (options->stats != NULL && !cmd_can_write(options->stats)) {
 		return cmd_fail(EXIT_USAGE, "--stats %s: %s", options->stats, strerror(errno));
 	}
 	if (options->command[0] == NULL) {
@@ -275,13 +268,36 @@ static int probe(struct zr_report *report)
 	return 0;
 }
 
+int run_paged(const struct run_options *options, struct run_outcome *out)
+{
+	char path[RUN_PATH_BYTES];
+	int report_fd;
+	uint64_t begin;
+	int status = program_check(options->command[0], path);
+
+	if (status != 0) {
+		return status;
+	}
+	*out = (struct run_outcome){.report = make_report(&report_fd)};
+	if (out->report == NULL) {
+		return cmd_fail(EXIT_USAGE, "no memory for the summary: %s", strerror(errno));
+	}
+	status = set_environment(options, report_fd);
+	if (status == 0) {
+		status = probe(out->report);
+	}
+	if (status == 0) {
+		begin = cmd_now_ns();
+		status = child_run(path, options->command, CHILD_SPEAKS, &out->status, &out->usage);
+		out->wall_ns = cmd_now_ns() - begin;
+	}
+	return status;
+}
+
 int cmd_run(int argc, char **argv)
 {
 	struct run_options options = {.ram = DEFAULT_RAM};
-	char path[RUN_PATH_BYTES];
-	struct zr_report *report;
-	struct rusage usage = {0};
-	int report_fd, child_status;
+	struct run_outcome outcome;
 	int status = read_options(argc, argv, &options);
 
 	if (status >= 0) {
@@ -289,28 +305,15 @@ int cmd_run(int argc, char **argv)
 	}
 	status = check_options(&options);
 	if (status == 0) {
-		status = program_check(options.command[0], path);
+		status = run_paged(&options, &outcome);
 	}
 	if (status != 0) {
 		return status;
 	}
-	report = make_report(&report_fd);
-	if (report == NULL) {
-		return cmd_fail(EXIT_USAGE, "no memory for the summary: %s", strerror(errno));
-	}
-	status = set_environment(&options, report_fd);
-	if (status == 0) {
-		status = probe(report);
-	}
-	if (status == 0) {
-		status = child_run(path, options.command, &child_status, &usage);
-	}
-	if (status != 0) {
-		return status;
-	}
-	summary_print(report, &usage);
+	summary_print(outcome.report, &outcome.usage);
 	if (options.stats != NULL) {
-		status = summary_json(options.stats, report, &usage, child_status);
+		status =
+			summary_json(options.stats, outcome.report, &outcome.usage, outcome.status);
 	}
-	return status != 0 ? status : child_end(child_status);
+	return status != 0 ? status : child_end(outcome.status);
 }

@@ -88,7 +88,7 @@ void summary_print(const struct zr_report *report, const struct rusage *usage)
 	(void)fputc('\n', stderr);
 }
 
-static void json_text(FILE *file, const char *text)
+void cmd_json_text(FILE *file, const char *text)
 {
 	(void)fputc('"', file);
 	for (; *text != '\0'; text++) {
@@ -105,7 +105,7 @@ static void json_slot(FILE *file, const struct zr_slot *slot)
 	const char *pager = slot->json[atomic_load(&slot->json_at) & 1];
 
 	(void)fprintf(file, "{\"pid\": %d, \"program\": ", slot->pid);
-	json_text(file, slot->program);
+	cmd_json_text(file, slot->program);
 	(void)fprintf(file, ", \"paged\": %s, \"unpaged_bytes\": %llu, \"mapped_peak_bytes\": %llu",
 		      atomic_load(&slot->state) == ZR_OPEN ? "true" : "false",
 		      (unsigned long long)slot->unpaged_bytes,

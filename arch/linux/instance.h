@@ -65,10 +65,12 @@ struct zpager {
 	struct zl_budget budget;
 	struct zl_gate gate;
 	struct zl_monitor monitor;
-	bool *alive;           /* [I] its page is wiped in a forked child */
-	bool sigbus;           /* [I] fault mode signal */
-	bool user_only;        /* [I] */
-	bool inherit;          /* [I] */
+	bool *alive;    /* [I] its page is wiped in a forked child */
+	bool sigbus;    /* [I] fault mode signal */
+	bool user_only; /* [I] */
+	bool inherit;   /* [I] */
+	void (*on_fault)(void *context, const void *address, int is_write); /* [I] or NULL */
+	void *on_fault_context;                                             /* [I] */
 	int fork_pipe[2];      /* [P] between prepare and parent/child */
 	sigset_t fork_signals; /* of the forking thread, meanwhile */
 	const char *eviction;  /* [I] */
@@ -117,6 +119,14 @@ void zl_sigbus_stop(struct zpager *z);
  *   what was. Returns false, nothing done, if our handler is not installed.
  */
 bool zl_sigbus_action(const struct sigaction *new_action, struct sigaction *old_action);
+
+/* zl_tell_fault - a fault was served: tell who asked for it in the options. */
+static inline void zl_tell_fault(const struct zpager *z, uintptr_t va, bool write)
+{
+	if (z->on_fault != NULL) {
+		z->on_fault(z->on_fault_context, (const void *)va, write);
+	}
+}
 
 /* zl_report_fault - one line to stderr about a fault that cannot be served. Async-signal-safe. */
 void zl_report_fault(enum z_fault_result result, uintptr_t va);

@@ -75,6 +75,7 @@ static void serve(struct zpager *z, const struct uffd_msg *msg)
 		if (result != Z_FAULT_RESOLVED) {
 			failed(z, result, va, tid);
 		} else {
+			zl_tell_fault(z, va, write);
 			zl_follow(&z->monitor.follow, tid);
 		}
 	} else {

@@ -128,7 +128,7 @@ static int choose_eviction(struct zpager *z, const struct zpager_options *o,
 {
 	const char *name = or_default(o->eviction, "clock");
 
-	config->eviction = z_eviction_find(name);
+	config->eviction = o->eviction_ops != NULL ? o->eviction_ops : z_eviction_find(name);
 	if (config->eviction == NULL) {
 		char names[128] = "";
 		size_t n = 0;
@@ -148,6 +148,8 @@ static int choose(struct zpager *z, const struct zpager_options *o, struct z_pag
 		  struct text *text)
 {
 	z->inherit = o->inherit_on_fork != 0;
+	z->on_fault = o->on_fault;
+	z->on_fault_context = o->on_fault_context;
 	z->budget.open_bytes = o->ram_bytes != 0 ? o->ram_bytes : RAM_DEFAULT;
 	int error = choose_mode(z, o, text);
 	if (error == 0) {

@@ -126,11 +126,15 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 	enum z_fault_result result = Z_FAULT_BAD_ADDRESS;
 
 	if (z != NULL) {
+		unsigned int access = access_of(context);
+
 		zl_gate_pass(&z->gate);
-		result = z_pager_fault(z->pager, va, access_of(context));
+		result = z_pager_fault(z->pager, va, access);
 		zl_gate_out(&z->gate);
 		if (result != Z_FAULT_RESOLVED) {
 			zl_report_fault(result, va);
+		} else {
+			zl_tell_fault(z, va, (access & Z_ACCESS_WRITE) != 0);
 		}
 	}
 	if (result != Z_FAULT_RESOLVED) {

@@ -234,6 +234,34 @@ int zpager_page_out(struct zpager *z, const void *address, size_t bytes)
 	return range_error(z, error, "page out", address, bytes);
 }
 
+/* The question of zpager_page_out_all(), in the words of the core. */
+struct question {
+	int (*wanted)(void *context, const void *address);
+	void *context;
+};
+
+static bool ask(void *context, uintptr_t va)
+{
+	const struct question *q = context;
+
+	return q->wanted(q->context, (const void *)va) != 0;
+}
+
+int zpager_page_out_all(struct zpager *z, int (*wanted)(void *context, const void *address),
+			void *context)
+{
+	struct question q = {wanted, context};
+	sigset_t saved;
+	int error = zl_enter(z, &saved);
+
+	if (error == 0) {
+		error = z_pager_evict_all(z->pager, wanted != NULL ? ask : NULL, &q, NULL);
+		zl_leave(z, &saved);
+	}
+	return error == 0 ? 0
+			  : zl_fail(z, error, "pages could not be put out: %s", z_strerror(error));
+}
+
 /* Dropping contents takes only pages that lie wholly inside; 0 pages is no error. */
 static bool round_in(const void *address, size_t bytes, struct range *out)
 {

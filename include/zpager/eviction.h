@@ -87,7 +87,10 @@ struct z_eviction_ops {
 	 */
 	void (*refault)(void *state, struct z_page_frame *pf, uint32_t distance);
 
-	/* advise - the program said something about this resident page. May be NULL. */
+	/*
+	 * advise - the program said something about this resident page. May be NULL. Never KEEP: the core
+	 *   removes such pages, and adds some when there are few others.
+	 */
 	void (*advise)(void *state, struct z_page_frame *pf, enum z_advice advice);
 
 	/* check - 0 if the state is sound, else the line that found it is not. May be NULL. */

@@ -29,7 +29,7 @@
 #define Z_PAGE_FRAME_BACKED   BIT(4) /* the backing store has a clean copy */
 #define Z_PAGE_FRAME_LOADING  BIT(5) /* with BUSY: being filled (else being written out) */
 #define Z_PAGE_FRAME_WAITED   BIT(6) /* with BUSY: somebody waits for it; wake when done */
-#define Z_PAGE_FRAME_QUEUED   BIT(7) /* the eviction algorithm has been told of it */
+#define Z_PAGE_FRAME_QUEUED   BIT(7) /* a candidate of the eviction algorithm */
 
 /*
  * At most 16 bytes. A specified store reads pf->addr. store_hi and store_lo are the 40 bits that

@@ -185,6 +185,18 @@ enum z_fault_result z_pager_fault(struct z_pager *pager, uintptr_t va, unsigned 
 Z_MUST_CHECK int z_pager_evict_frame(struct z_pager *pager, z_phys_t phys);
 
 /*
+ * z_pager_evict_all - evict each page that is resident now, once, in the order of the frames.
+ *   Pages that are pinned or being moved stay, and so do most that come in meanwhile.
+ *   wanted: NULL, or says which pages to evict; called with the pager lock held; it does
+ *   not sleep and touches no pageable memory. evicted_out (may be NULL): how many left.
+ *   Cost: a look at each frame up to the last one in use.
+ *   0 | Z_ERR_NOSPC, Z_ERR_IO the first error; the other pages left all the same.
+ */
+Z_MUST_CHECK int z_pager_evict_all(struct z_pager *pager,
+				   bool (*wanted)(void *context, uintptr_t va), void *context,
+				   uint32_t *evicted_out);
+
+/*
  * z_pager_page_out - evict what is resident of a range. Pages that are out already count as done.
  *   0 | Z_ERR_FAULT a page is not mapped | Z_ERR_BUSY a page is pinned | Z_ERR_NOSPC | Z_ERR_IO.
  */
@@ -211,6 +223,10 @@ Z_MUST_CHECK int z_pager_unpin(struct z_pager *pager, uintptr_t va, size_t pages
 /*
  * z_pager_advise - what the program knows about a range.
  *   WILLNEED pages in as far as free frames go (no eviction for it); COLD tells the algorithm;
+ *   NORMAL, SEQUENTIAL, RANDOM and KEEP are remembered for the regions that lie wholly in the range:
+ *   they hold for each of their pages that comes in, too. What is mapped onto the end of a region is
+ *   part of it. KEEP pages are no victims, with any algorithm, while 8 others can be chosen from;
+ *   NORMAL, COLD, SEQUENTIAL or RANDOM end it, and so does a pin of a page, unless its region has it.
  *   DONTNEED and FREE drop the contents: pages become untouched (Z_ERR_BUSY if one is pinned, and
  *   nothing changed; or if the port cannot take a page away now, and that page stays); the others
  *   tell the algorithm.

@@ -90,6 +90,7 @@ enum z_advice {
 	Z_ADVICE_COLD,
 	Z_ADVICE_DONTNEED, /* contents may be dropped: the next touch finds zeros */
 	Z_ADVICE_FREE,     /* the same, at leisure; here it is done at once */
+	Z_ADVICE_KEEP,     /* other pages go first, as long as there are some */
 };
 
 #endif /* ZPAGER_TYPES_H */

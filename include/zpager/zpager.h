@@ -37,6 +37,7 @@ extern "C" {
 #endif
 
 struct zpager;
+struct z_eviction_ops;
 
 /* What zpager_open() may be told. Zeroed: everything by default. */
 struct zpager_options {
@@ -48,6 +49,22 @@ struct zpager_options {
 	uint64_t window_bytes;  /* addresses to reserve. 0: 1 TiB */
 	int overcommit;         /* 1: a map fails only if it could never fit; 0: strict */
 	int inherit_on_fork;    /* 1: zpager_fork_*() will be used; 0: children get SIGSEGV */
+
+	/*
+	 * An algorithm of the program's own instead of a name (eviction.h): it ranks pages by what
+	 * the program knows of them, pf->addr says which page is in a frame. Its functions run as
+	 * eviction.h says, in whichever thread needs a frame: they touch no paged memory and call
+	 * nothing of this header. It outlives the instance. NULL: the name counts.
+	 */
+	const struct z_eviction_ops *eviction_ops;
+
+	/*
+	 * Called for each page fault that was served, before the thread that had it goes on. It runs
+	 * in the thread that serves faults (or in a signal handler): it calls nothing of this header
+	 * and touches no paged memory. In a forked child it is called too. NULL: nobody.
+	 */
+	void (*on_fault)(void *context, const void *address, int is_write);
+	void *on_fault_context;
 };
 
 /*
@@ -100,8 +117,18 @@ Z_MUST_CHECK int zpager_page_in(struct zpager *z, const void *address, size_t by
 Z_MUST_CHECK int zpager_page_out(struct zpager *z, const void *address, size_t bytes);
 
 /*
+ * zpager_page_out_all - put out every page that is in now and not pinned; the next touch of each is a
+ * fault. wanted: NULL, or says which pages by their address: it calls nothing of this header and
+ * touches no paged memory. 0 | Z_ERR_NOSPC, Z_ERR_IO some could not leave. Waits for the store.
+ */
+Z_MUST_CHECK int zpager_page_out_all(struct zpager *z,
+				     int (*wanted)(void *context, const void *address),
+				     void *context);
+
+/*
  * zpager_advise - what the program knows. DONTNEED and FREE only act on pages that lie wholly
- * inside the range. 0 | Z_ERR_FAULT | Z_ERR_BUSY | Z_ERR_INVAL.
+ * inside the range. SEQUENTIAL, RANDOM and KEEP also hold for pages of a whole mapping that come in
+ * later, until NORMAL. 0 | Z_ERR_FAULT | Z_ERR_BUSY | Z_ERR_INVAL.
  */
 Z_MUST_CHECK int zpager_advise(struct zpager *z, void *address, size_t bytes, enum z_advice advice);
 

@@ -23,10 +23,12 @@ static uint32_t clock_select(struct ev_model *m)
 		m->mark[frame] = false;
 		move_to_tail(m, &m->a, frame);
 		if (!used) {
+			m->mark[frame] = true;
 			return frame;
 		}
 	}
 	move_to_tail(m, &m->a, first);
+	m->mark[first] = true;
 	return first;
 }
 

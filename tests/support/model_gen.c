@@ -150,7 +150,7 @@ struct model_op model_invent(const struct model_run *r, uint64_t *random)
 		break;
 	case MODEL_ADVISE:
 		invent_range(m, random, &op);
-		op.prot = below(random, Z_ADVICE_FREE + 2);
+		op.prot = below(random, Z_ADVICE_KEEP + 2);
 		break;
 	case MODEL_PROTECT:
 		invent_range(m, random, &op);

@@ -321,7 +321,7 @@ static bool do_advise(struct model_run *r, const struct model_op *op)
 	int wanted = Z_ERR_INVAL;
 	int got;
 
-	if (model_range_ok(&r->m, op->page, op->n) && advice <= Z_ADVICE_FREE) {
+	if (model_range_ok(&r->m, op->page, op->n) && advice <= Z_ADVICE_KEEP) {
 		wanted = model_covers(&r->m, op->page, op->n) ? 0 : Z_ERR_FAULT;
 		if (wanted == 0 && drops) {
 			(void)first_bad(&r->m, op, true, &wanted);
@@ -489,7 +489,7 @@ static bool do_nonsense(struct model_run *r, const struct model_op *op)
 		z_pager_pin(p, model_va(1), SIZE_MAX),
 		z_pager_unpin(p, low, 2),
 		z_pager_advise(p, va, 1, Z_ADVICE_COLD),
-		z_pager_advise(p, model_va(1), 1, (enum z_advice)(Z_ADVICE_FREE + 1)),
+		z_pager_advise(p, model_va(1), 1, (enum z_advice)(Z_ADVICE_KEEP + 1)),
 		z_pager_evict_frame(p, z_phys(SIM_WORLD_RAM + 1)),
 		z_pager_evict_frame(p, z_phys(SIM_WORLD_RAM - Z_PAGE_SIZE)),
 		z_pager_evict_frame(p, z_phys(SIM_WORLD_RAM + r->m.frames * Z_PAGE_SIZE)),

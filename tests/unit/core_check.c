@@ -137,6 +137,11 @@ static void not_queued(struct scene *s)
 	frame(s, 1)->flags &= (uint8_t)~Z_PAGE_FRAME_QUEUED;
 }
 
+static void held_count(struct scene *s)
+{
+	s->p->held_count++;
+}
+
 static void pinned_count(struct scene *s)
 {
 	s->p->pinned_count++;
@@ -303,6 +308,7 @@ static const struct plant plants[] = {
 	{"PINNED without pins", pinned_without_pins, 14, Z_CHECK_FRAMES},
 	{"PINNED and busy", pinned_and_busy, 14, Z_CHECK_FRAMES},
 	{"evictable but not known", not_queued, 15, Z_CHECK_FRAMES},
+	{"the count of frames held back", held_count, 15, Z_CHECK_FRAMES},
 	{"the count of pins", pinned_count, 16, Z_CHECK_FRAMES},
 	{"waited for at rest", waited_at_rest, 17, Z_CHECK_FRAMES},
 	{"BACKED without a page", backed_without_page, 18, Z_CHECK_FRAMES},

@@ -11,6 +11,7 @@
 
 #include "../../core/internal.h"
 #include "../support/sim_world.h"
+#include "../support/store_hostile.h"
 
 static uint32_t frame_number(struct sim_world *w, uintptr_t va)
 {
@@ -276,9 +277,98 @@ static void eviction_in_an_isr(void **state)
 	sim_world_close(locked);
 }
 
+static bool is_even(void *context, uintptr_t va)
+{
+	return (va - *(uintptr_t *)context) / Z_PAGE_SIZE % 2 == 0;
+}
+
+static void those_that_are_wanted_leave(void **state)
+{
+	struct sim_world *w = sim_world_open(&(struct sim_world_params){.frames = 12, .batch = 4});
+	uintptr_t va = sim_world_map(w, 11, SIM_WORLD_RW, 0);
+	uint32_t evicted = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 11; i++) {
+		sim_world_fill(w, va + i * Z_PAGE_SIZE, i);
+	}
+	assert_int_equal(z_pager_evict_all(w->pager, is_even, &va, &evicted), 0);
+	assert_int_equal(evicted, 6);
+	for (uint32_t i = 0; i < 11; i++) {
+		assert_int_equal(sim_world_kind(w, va + i * Z_PAGE_SIZE),
+				 i % 2 == 0 ? Z_ENTRY_OUT : Z_ENTRY_IN);
+	}
+	sim_world_close(w);
+}
+
+static struct z_store *make_hostile(void *arg, struct z_store *inner)
+{
+	struct store_hostile **hostile = arg;
+
+	*hostile = store_hostile_open(inner);
+	return store_hostile_store(*hostile);
+}
+
+/* One page cannot be written: the others leave all the same, and it is resident and intact. */
+static void all_leave_but_the_broken(void **state)
+{
+	struct store_hostile *hostile = NULL;
+	struct sim_world *w = sim_world_open(&(struct sim_world_params){
+		.frames = 12, .batch = 4, .wrap_store = make_hostile, .wrap_arg = &hostile});
+	uintptr_t va = sim_world_map(w, 10, SIM_WORLD_RW, 0);
+	uint32_t evicted = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 10; i++) {
+		sim_world_fill(w, va + i * Z_PAGE_SIZE, i);
+	}
+	store_hostile_fail(hostile, STORE_OUT, 3, 1, Z_ERR_IO);
+	assert_int_equal(z_pager_evict_all(w->pager, NULL, NULL, &evicted), Z_ERR_IO);
+	assert_int_equal(evicted, 9);
+	assert_int_equal(sim_world_stats(w).frames_resident, 1);
+	assert_int_equal(z_pager_evict_all(w->pager, NULL, NULL, &evicted), 0);
+	assert_int_equal(evicted, 1);
+	for (uint32_t i = 0; i < 10; i++) {
+		sim_world_verify(w, va + i * Z_PAGE_SIZE, i);
+	}
+	sim_world_close(w);
+}
+
+static void all_leave_but_the_pinned(void **state)
+{
+	static const uint32_t holes[] = {2};
+	struct sim_world *w = sim_world_open(
+		&(struct sim_world_params){.frames = 80, .holes = holes, .nholes = 1, .batch = 4});
+	uintptr_t va = sim_world_map(w, 70, SIM_WORLD_RW, 0);
+	uint32_t evicted = 99;
+
+	(void)state;
+	assert_int_equal(z_pager_evict_all(w->pager, NULL, NULL, &evicted), 0);
+	assert_int_equal(evicted, 0);
+	for (uint32_t i = 0; i < 70; i++) {
+		sim_world_fill(w, va + i * Z_PAGE_SIZE, i);
+	}
+	assert_int_equal(z_pager_pin(w->pager, va + 9 * Z_PAGE_SIZE, 1), 0);
+	assert_int_equal(z_pager_evict_all(w->pager, NULL, NULL, &evicted), 0);
+	assert_int_equal(evicted, 69);
+	assert_int_equal(sim_world_stats(w).frames_resident, 1);
+	assert_int_equal(sim_world_kind(w, va + 9 * Z_PAGE_SIZE), Z_ENTRY_IN);
+	for (uint32_t i = 0; i < 70; i++) {
+		sim_world_verify(w, va + i * Z_PAGE_SIZE, i);
+	}
+	assert_int_equal(z_pager_evict_all(w->pager, NULL, NULL, NULL), 0);
+	assert_int_equal(sim_world_stats(w).pages_written, 69);
+	assert_int_equal(sim_world_stats(w).eviction_clean, 69);
+	assert_int_equal(z_pager_unpin(w->pager, va + 9 * Z_PAGE_SIZE, 1), 0);
+	sim_world_close(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_leave_but_the_pinned),
+		cmocka_unit_test(all_leave_but_the_broken),
+		cmocka_unit_test(those_that_are_wanted_leave),
 		cmocka_unit_test(frames_come_from_the_lowest_bank),
 		cmocka_unit_test(an_offline_bank_stays_empty),
 		cmocka_unit_test(a_bank_with_a_pin_stays_online),

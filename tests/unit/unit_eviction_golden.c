@@ -5,6 +5,7 @@
  * A trace is a line of words, a letter and a frame number:
  *   +0 added by a fault   a0 added ahead of need   r0 read   w0 written   s0 soft fault
  *   c0 advised COLD       k0 advised WILLNEED      v0 the next victim is frame 0; it leaves
+ *   n0 the next victim is frame 0, which does not leave
  *   b0 the page that comes to frame 0 next was the last evicted
  *   h0 from here on accessed bits that are cleared are set again at once
  * Locks: none. Limits: ten frames.
@@ -32,6 +33,8 @@ static const struct golden golden[] = {
 	{"clock", "cold is next, though new; then the others in turn", "+0 +1 +2 c2 v2 v0 v1"},
 	{"clock", "of two cold ones the last advised is first", "+0 +1 +2 c0 c1 v1 v0 v2"},
 	{"clock", "will be needed: behind the hand", "+0 +1 +2 k0 v1 v2 v0"},
+	{"clock", "0 was refused, and the others are in use: it is spared like a new one",
+	 "+0 +1 +2 v0 +0 n1 r2 r0 v2 v0 v1"},
 	{"clock", "all hot: as if the hand had come round", "+0 w0 +1 w1 +2 r2 h0 v0 v1 v2"},
 
 	{"lru", "in order of filling", "+0 +1 +2 v0 v1 v2"},
@@ -130,6 +133,9 @@ static void one_word(struct ev_host *h, char what, uint32_t frame)
 		break;
 	case 'h':
 		h->always_hot = true;
+		break;
+	case 'n':
+		assert_int_equal(ev_select(h), frame);
 		break;
 	case 'v':
 		assert_int_equal(ev_evict(h), frame);

@@ -195,6 +195,7 @@ static void begin_child(struct zpager *z)
 		(void)syscall(SYS_exit_group, 2);
 	}
 	zp_fds_settle(&fill);
+	zp_trace_forked();
 	zp_report_forked();
 	zp_report_thread();
 }

@@ -117,6 +117,7 @@ static struct zpager *open_inside(void)
 
 	zp_report_open();
 	options_from_environment(&options);
+	zp_trace_open(&options);
 	zp_map_open();
 	zp_sigbus_open(options.fault_mode);
 	zp_fds_push_high(&fill);
@@ -126,6 +127,7 @@ static struct zpager *open_inside(void)
 	zp_fds_settle(&fill);
 	zp_report_opened(z);
 	zp_report_thread();
+	zp_trace_thread(z);
 	return z;
 }
 

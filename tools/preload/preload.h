@@ -120,6 +120,11 @@ void zp_report_now(void);
 void zp_report_thread(void);
 void zp_report_forked(void);
 
+/* trace.c: faults are told to `zpager trace`, if it runs us. */
+void zp_trace_open(struct zpager_options *options);
+void zp_trace_thread(struct zpager *z);
+void zp_trace_forked(void);
+
 /* sigbus.c */
 void zp_sigbus_open(const char *fault_mode);
 extern bool zp_signal_mode;
