@@ -11,7 +11,11 @@
 #   custom   the same, bound to the algorithm and the store of tests/qemu/custom
 #   demo     kernel/demo: a program of user mode that is bigger than the RAM for paging
 #   bench    tests, with more RAM for the kernel itself, so that its pagers can have more page frames
-#   big      the same with half a GiB, for 65,536 of them; built only when asked for
+#   big      the same with half a GiB, for 65,536 of them
+#   small    tests, without the ring of events and without recognising refaults
+#
+# The last three are for figures (scripts/bench_kernel.sh). No test of ctest boots them, so they are built only
+# when asked for.
 #
 # No header but the compiler's own and ours. The configuration is configs/kernel_ARCH_defconfig, and
 # what configs/kernel_variant_VARIANT and kernel_variant_VARIANT_ARCH say differently. What belongs to the on-demand section is not in the .elf but
@@ -151,10 +155,10 @@ function(zp_kernel arch compiler)
 		return()
 	endif()
 	set(elfs)
-	foreach(variant tests noirq custom demo bench big)
+	foreach(variant tests noirq custom demo bench big small)
 		zp_kernel_variant(${arch} ${ZP_CC_${arch}} ${variant} ${ARGN})
 		add_custom_target(kernel_${arch}_${variant} DEPENDS ${ZP_ELF})
-		if(NOT variant STREQUAL big)
+		if(NOT variant MATCHES "^(bench|big|small)$")
 			list(APPEND elfs ${ZP_ELF})
 		endif()
 	endforeach()

@@ -25,8 +25,10 @@ measure() {
 }
 
 for arch in "${archs[@]}"; do
-	cmake --build "$build" --target "kernel_${arch}_bench" "kernel_${arch}_big" >/dev/null
+	cmake --build "$build" --target "kernel_${arch}_bench" "kernel_${arch}_big" \
+		"kernel_${arch}_small" >/dev/null
 	measure "$arch" big cost
+	measure "$arch" small cost "small"
 	measure "$arch" bench bench
 	[ "$arch" != arm64 ] || QEMU_CPU=max measure "$arch" bench cost "-cpu max"
 done

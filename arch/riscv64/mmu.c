@@ -123,6 +123,11 @@ static struct z_entry entry_of(pte_t pte)
 		.kind = v.kind, .prot = v.prot, .phys = z_phys(v.address), .loc = z_loc(v.address)};
 }
 
+/*
+ * Release: what was put into the frame is there before the entry. Acquire: what follows is behind the change,
+ * above all the fence and the look at which harts run; a hart that is not seen there reads the entry
+ * after it.
+ */
 static pte_t swap_slot(pte_t *slot, pte_t e)
 {
 	return __atomic_exchange_n(slot, e, __ATOMIC_ACQ_REL);

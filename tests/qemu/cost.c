@@ -46,14 +46,14 @@ static const struct {
 	unsigned int goal;
 	unsigned int limit;
 } kinds[KINDS] = {
-	[UNTOUCHED_FREE] = {"untouched, free frame", 700, 775},
-	[OUT_FREE] = {"out, free frame", 700, 915},
-	[OUT_CLEAN] = {"out, clean victim", 1000, 1700},
-	[OUT_DIRTY] = {"out, dirty victim", 1600, 2050},
+	[UNTOUCHED_FREE] = {"untouched, free frame", 700, 660},
+	[OUT_FREE] = {"out, free frame", 700, 800},
+	[OUT_CLEAN] = {"out, clean victim", 1000, 1480},
+	[OUT_DIRTY] = {"out, dirty victim", 1600, 1690},
 };
 
 #define LOCKED_GOAL  2000U
-#define LOCKED_LIMIT 1700U
+#define LOCKED_LIMIT 1480U
 
 struct cost {
 	uint64_t sum;

@@ -3,7 +3,7 @@
 #
 # run.sh ARCH VARIANT CPUS 'COMMAND LINE' [BLKDEBUG] - boot a test kernel in QEMU and read its result lines.
 #
-#   ARCH       x86_64, arm64, riscv64         VARIANT  tests, noirq, custom, bench, big (cmake/kernel.cmake)
+#   ARCH       x86_64, arm64, riscv64         VARIANT  tests, noirq, custom, bench, big, small (cmake/kernel.cmake)
 #   CPUS       1 to 4; with one, time is counted in instructions (-icount), so that a run is the same on a
 #              slow host, and when repeated; with several it is the host's
 #   BLKDEBUG   a file of tests/qemu/blkdebug: which requests of the disk fail
