@@ -19,14 +19,14 @@
  * As long as the memory is filling there is no select; then an add looks at FILL frames, so that
  * accessed bits are not all set when the first victim is needed.
  *
- * A page that was filled by a touch may not have been touched again by the time somebody else needs
- * a frame. It is no victim at the first look as long as there is another (HAZARDS B3). With FEW
- * candidates a page that was used since the last look is none either: all that one instruction needs has
- * to be in memory at the same time, whatever has been learned. A page read ahead of need has had no
- * touch, and is taken for far away until one is seen.
+ * A page that was used since the last look is no victim as long as there is another, whatever has been
+ * learned; nor is, at the first look, one that was filled by a touch, which may not have happened again
+ * by the time somebody else needs a frame (HAZARDS B3). So all that one instruction needs comes to be in
+ * memory at the same time. A page read ahead of need has had no touch, and is taken for far away until
+ * one is seen.
  *
- * A victim that is not taken by the core is marked, and goes again only when all others that the
- * select looks at are marked, too.
+ * A victim that is not taken by the core is not the next one if there is another, and goes again only
+ * when all others that the select looks at have been victims, too.
  *
  * Limit of one select: LOOKS looks, cold pages included. Cost: a fault costs LOOKS predictions, about
  * 45 instructions each; a use that is found about 100 more.
@@ -49,11 +49,12 @@
 #define LOOKS      (Z__LOOKS_MAX < 64U ? Z__LOOKS_MAX : 64U)
 #define RUNNERS_UP (LOOKS / 4U)
 #define FILL       (LOOKS / 4U)
-#define FEW        16U
+#define COLD_LOOKS (LOOKS / 4U)
 #define DIRTY_COST (Z__OCTAVE / 8)
 #define OLD        (200U * Z__TICKS) /* ticks that an age does not go beyond */
 
-#define NONE UINT32_MAX
+#define NONE       UINT32_MAX
+#define FRAMES_MAX (UINT32_C(1) << 30)
 
 struct learned {
 	struct z_eviction_host host; /* [I] */
@@ -62,6 +63,8 @@ struct learned {
 	struct z__departeds out;     /* [P] */
 	struct z__past *past;        /* [P] by frame */
 	uint32_t hand;               /* [P] the frame to look at next */
+	uint32_t last;               /* [P] the last victim that may be in its frame yet, or NONE */
+	uint32_t newest;             /* [P] filled since the last select, or NONE */
 	uint32_t clock;              /* [P] time, in 2^16ths of a tick */
 	uint32_t step;               /* [P] what one page brought in is in that */
 	uint32_t memory;             /* [P] candidates, as step takes it */
@@ -78,8 +81,16 @@ struct choice {
 	uint32_t frame;
 	int32_t distance;
 	uint16_t age;
-	bool given;
-	bool spared; /* no victim while there is another */
+	unsigned int reluctance; /* sum of reasons not to take it */
+};
+
+/* The higher, the weightier. */
+enum {
+	GIVEN = 1,  /* was a victim, and was not taken */
+	USED = 2,   /* used since the last look */
+	FRESH = 4,  /* filled by a touch, and not looked at since */
+	NEWEST = 8, /* and the last of these, with no select since */
+	LAST = 16,  /* was the last victim, and was not taken */
 };
 
 /* The best of those that one select has looked at: the victim, then the runners-up. */
@@ -93,6 +104,11 @@ static size_t align(size_t bytes)
 	return (bytes + 7U) & ~(size_t)7U;
 }
 
+static size_t past_bytes(uint32_t nframes)
+{
+	return align(nframes * sizeof(struct z__past));
+}
+
 static size_t learned_ghost_bytes(uint32_t nframes)
 {
 	return z__departed_bytes(nframes);
@@ -100,8 +116,8 @@ static size_t learned_ghost_bytes(uint32_t nframes)
 
 static size_t learned_state_bytes(uint32_t nframes)
 {
-	return align(sizeof(struct learned)) + z__departed_bytes(nframes) +
-	       2 * z__set_bytes(nframes) + nframes * sizeof(struct z__past);
+	return align(sizeof(struct learned)) + z__departed_bytes(nframes) + past_bytes(nframes) +
+	       2 * z__set_bytes(nframes);
 }
 
 static int learned_init(void *state, const struct z_eviction_host *host)
@@ -110,13 +126,19 @@ static int learned_init(void *state, const struct z_eviction_host *host)
 	uint32_t n = host->nframes;
 	char *room = (char *)state + align(sizeof(*l));
 
+	if (n > FRAMES_MAX) {
+		return Z_ERR_INVAL;
+	}
 	l->host = *host;
-	l->out = (struct z__departeds){(struct z__departed *)room, z__departed_buckets(n)};
+	l->out = (struct z__departeds){(struct z__departed *)(void *)room, z__departed_buckets(n)};
 	room += z__departed_bytes(n);
-	z__set_init(&l->in, (uint32_t *)room, n);
+	l->past = (struct z__past *)(void *)room;
+	room += past_bytes(n);
+	z__set_init(&l->in, (uint32_t *)(void *)room, n);
 	room += z__set_bytes(n);
-	z__set_init(&l->cold, (uint32_t *)room, n);
-	l->past = (struct z__past *)(room + z__set_bytes(n));
+	z__set_init(&l->cold, (uint32_t *)(void *)room, n);
+	l->last = NONE;
+	l->newest = NONE;
 	l->random = 1;
 	z__predictor_init(&l->predictor);
 	return Z_OK;
@@ -171,7 +193,7 @@ static struct choice look(struct learned *l, uint32_t i)
 	struct z__place at = z__place_of(pf->addr);
 	unsigned int info = l->host.sample(l->host.core, pf, true);
 	bool dirty = (info & Z_INFO_DIRTY) != 0;
-	struct choice c = {.frame = i, .given = p->given, .spared = p->fresh};
+	struct choice c = {.frame = i};
 	struct z__signs s;
 
 	c.age = age_of(l, p);
@@ -179,8 +201,10 @@ static struct choice look(struct learned *l, uint32_t i)
 		z__past_used(&l->predictor, p, &at, c.age);
 		p->uses = (p->uses + (p->uses < Z__USES - 1U ? 1U : 0U)) & 7U;
 		c.age = 0;
-		c.spared = c.spared || l->in.count <= FEW;
 	}
+	c.reluctance = (info & Z_INFO_ACCESSED) != 0 ? USED : 0;
+	c.reluctance += (p->given ? GIVEN : 0U) + (p->fresh ? FRESH : 0U);
+	c.reluctance += (i == l->newest ? NEWEST : 0U) + (i == l->last ? LAST : 0U);
 	p->fresh = 0;
 	p->looks = (uint8_t)(p->looks + (p->looks < UINT8_MAX));
 	s = z__signs_of(p, &at, z__age_class(c.age), dirty);
@@ -195,11 +219,8 @@ static struct choice look(struct learned *l, uint32_t i)
 /* Is a the better victim? */
 static bool before(const struct choice *a, const struct choice *b)
 {
-	if (a->given != b->given) {
-		return b->given;
-	}
-	if (a->spared != b->spared) {
-		return b->spared;
+	if (a->reluctance != b->reluctance) {
+		return a->reluctance < b->reluctance;
 	}
 	return a->distance != b->distance ? a->distance > b->distance : a->age > b->age;
 }
@@ -233,17 +254,20 @@ static uint32_t next(struct learned *l)
 	return i;
 }
 
-/* A cold page that was not touched since, NONE if there is none. *looks: how many may be looked at. */
+/* A cold page that was not touched since, NONE if none is found. *looks: what is left of the looks. */
 static uint32_t coldest(struct learned *l, uint32_t *looks)
 {
-	while (l->cold.count > 0 && *looks > 0) {
+	uint32_t n = l->cold.count < COLD_LOOKS ? l->cold.count : COLD_LOOKS;
+
+	while (n-- > 0) {
 		uint32_t i = z__set_next(&l->cold, 0);
 
 		z__set_remove(&l->cold, i);
 		*looks -= 1;
-		if (look(l, i).age != 0) {
+		if ((look(l, i).reluctance & USED) == 0) {
 			return i;
 		}
+		l->past[i].given = 1; /* the second look of this select will not find it used */
 	}
 	return NONE;
 }
@@ -265,7 +289,7 @@ static uint32_t look_at_runners_up(struct learned *l, struct ranking *r, uint32_
 /* Who is best has been found. All have been victims: then each may be one again. */
 static void keep_runners_up(struct learned *l, const struct ranking *r)
 {
-	bool forgive = r->best[0].given;
+	bool forgive = (r->best[0].reluctance & GIVEN) != 0;
 
 	for (uint32_t k = 0; k < l->runners_up; k++) {
 		l->past[l->runner_up[k]].runner_up = 0;
@@ -278,23 +302,31 @@ static void keep_runners_up(struct learned *l, const struct ranking *r)
 		l->past[i].runner_up = 1;
 		l->past[i].given = l->past[i].given && !forgive;
 	}
-	l->past[r->best[0].frame].given = 1;
+}
+
+/* The victim is given. If it is not taken, others go before it. */
+static struct z_page_frame *give(struct learned *l, uint32_t i)
+{
+	l->past[i].given = 1;
+	l->last = i;
+	l->newest = NONE;
+	return &l->host.frames[i];
 }
 
 static struct z_page_frame *learned_select(void *state)
 {
 	struct learned *l = state;
 	struct ranking r = {0};
-	uint32_t looks = l->in.count < LOOKS ? l->in.count : LOOKS;
+	uint32_t looks = LOOKS;
 	uint32_t looked;
 	uint32_t cold;
 
-	if (looks == 0) {
+	if (l->in.count == 0) {
 		return NULL;
 	}
 	cold = coldest(l, &looks);
 	if (cold != NONE) {
-		return &l->host.frames[cold];
+		return give(l, cold);
 	}
 	looked = look_at_runners_up(l, &r, looks);
 	for (uint32_t steps = 0; steps < l->in.count && looked < looks; steps++) {
@@ -305,11 +337,8 @@ static struct z_page_frame *learned_select(void *state)
 			looked++;
 		}
 	}
-	if (r.n == 0) { /* all looks went to cold pages that are in use */
-		return &l->host.frames[next(l)];
-	}
 	keep_runners_up(l, &r);
-	return &l->host.frames[r.best[0].frame];
+	return give(l, r.best[0].frame);
 }
 
 /* A page has come in: time goes on. */
@@ -379,6 +408,7 @@ static void learned_add(void *state, struct z_page_frame *pf, enum z_add_reason 
 	tick(l);
 	p->last = now(l);
 	p->fresh = reason != Z_ADD_AHEAD;
+	l->newest = reason != Z_ADD_AHEAD ? i : l->newest;
 	p->given = reason == Z_ADD_FAILED;
 }
 
@@ -395,6 +425,8 @@ static void learned_remove(void *state, struct z_page_frame *pf, enum z_remove_r
 	z__set_remove(&l->in, i);
 	z__set_remove(&l->cold, i);
 	l->past[i].runner_up = 0;
+	l->last = l->last == i ? NONE : l->last;
+	l->newest = l->newest == i ? NONE : l->newest;
 	if (reason == Z_REMOVE_EVICT) {
 		at = z__place_of(pf->addr);
 		z__departed_put(&l->out, &l->predictor, &at, &l->past[i]);
@@ -425,20 +457,17 @@ static void learned_advise(void *state, struct z_page_frame *pf, enum z_advice a
 static int learned_check(void *state)
 {
 	const struct learned *l = state;
-	uint32_t n = 0;
-	uint32_t cold = 0;
 
-	for (uint32_t i = z__set_next(&l->in, 0); i != Z__SET_END; i = z__set_next(&l->in, i + 1)) {
-		n++;
+	if (!z__set_is_sound(&l->in) || !z__set_is_sound(&l->cold)) {
+		return __LINE__;
 	}
 	for (uint32_t i = z__set_next(&l->cold, 0); i != Z__SET_END;
 	     i = z__set_next(&l->cold, i + 1)) {
-		cold++;
 		if (!z__set_has(&l->in, i)) {
 			return __LINE__;
 		}
 	}
-	if (n != l->in.count || cold != l->cold.count || l->hand > l->host.nframes) {
+	if (l->hand > l->host.nframes || l->runners_up > RUNNERS_UP) {
 		return __LINE__;
 	}
 	return l->wrong;

@@ -123,4 +123,29 @@ static inline uint32_t z__set_next(const struct z__set *s, uint32_t i)
 	return i;
 }
 
+/* z__set_is_sound - do the levels and the count agree, and is nothing in it that is no frame? */
+static inline bool z__set_is_sound(const struct z__set *s)
+{
+	uint32_t bits = s->frames;
+	uint32_t members = 0;
+
+	for (uint32_t l = 0; l < s->levels; l++) {
+		uint32_t words = z__set_words(bits);
+
+		for (uint32_t i = 0; i < words * 32; i++) {
+			bool has = (s->level[l][i / 32] >> i % 32 & 1U) != 0;
+
+			if (has && (i >= bits || (l > 0 && s->level[l - 1][i] == 0))) {
+				return false;
+			}
+			if (!has && l > 0 && i < bits && s->level[l - 1][i] != 0) {
+				return false;
+			}
+			members += l == 0 && has;
+		}
+		bits = words;
+	}
+	return members == s->count;
+}
+
 #endif /* ZPAGER_EVICTION_SET_H */
