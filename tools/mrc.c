@@ -354,7 +354,7 @@ static int measure(const struct options *options, struct mrc *m, int *status_out
 
 int cmd_mrc(int argc, char **argv)
 {
-	struct options options = {0};
+	struct options options = {.command = argv};
 	struct mrc m = {0};
 	int child_status = 0;
 	int status = read_options(argc, argv, &options);

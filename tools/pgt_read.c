@@ -352,7 +352,7 @@ static int compare(struct reader *r, const char *what, uint64_t claimed, uint64_
 
 static int read_all(struct reader *r)
 {
-	struct counts claimed;
+	struct counts claimed = {0};
 
 	if (bytes_open(r) != 0 || read_header(r, &claimed) != 0 || read_body(r) != 0) {
 		return -1;

@@ -176,7 +176,7 @@ static int learn(const struct options *options, const struct pgt_sink *to, int *
 
 int cmd_trace(int argc, char **argv)
 {
-	struct options options = {0};
+	struct options options = {.command = argv};
 	struct record_result result;
 	struct record *record;
 	struct pgt_sink to;
