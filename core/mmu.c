@@ -39,6 +39,8 @@
 #define EVICTION_CHOSEN (&z_eviction_clockpro)
 #elif defined(CONFIG_EVICTION_MGLRU)
 #define EVICTION_CHOSEN (&z_eviction_mglru)
+#elif defined(CONFIG_EVICTION_LEARNED)
+#define EVICTION_CHOSEN (&z_eviction_learned)
 #else
 #define EVICTION_CHOSEN (&z_eviction_nru)
 #endif

@@ -24,20 +24,11 @@
 #include <zpager/arch.h>
 #include <zpager/eviction.h>
 
+#include "looks.h"
+
 #define Z__INDEX_MASK 0x3fffffffU
 #define Z__TAG_SHIFT  30
 #define Z__NO_INDEX   UINT32_MAX
-
-/*
- * Most frames that one select may look at. It keeps the worst case small with interrupts locked:
- * a program can set every accessed bit between two faults, so that without a limit each fault
- * could cost a whole sweep. A kernel chooses a small one (Kconfig).
- */
-#ifdef CONFIG_ZPAGER_LOOKS_MAX
-#define Z__LOOKS_MAX ((uint32_t)CONFIG_ZPAGER_LOOKS_MAX)
-#else
-#define Z__LOOKS_MAX 64U
-#endif
 
 struct z__link {
 	uint32_t before; /* [P] index, and the tag in the two highest bits */

@@ -10,7 +10,7 @@
 
 static const struct z_eviction_ops *const algorithms[] = {
 	&z_eviction_nru,    &z_eviction_clock,    &z_eviction_lru,   &z_eviction_sieve,
-	&z_eviction_s3fifo, &z_eviction_clockpro, &z_eviction_mglru,
+	&z_eviction_s3fifo, &z_eviction_clockpro, &z_eviction_mglru, &z_eviction_learned,
 };
 
 static bool same_name(const char *a, const char *b)

@@ -112,5 +112,6 @@ extern const struct z_eviction_ops z_eviction_sieve;
 extern const struct z_eviction_ops z_eviction_s3fifo;
 extern const struct z_eviction_ops z_eviction_clockpro;
 extern const struct z_eviction_ops z_eviction_mglru;
+extern const struct z_eviction_ops z_eviction_learned;
 
 #endif /* ZPAGER_EVICTION_H */

@@ -88,6 +88,7 @@ check_choices() {
 	for choice in NRU:z_eviction_nru CLOCK:z_eviction_clock LRU:z_eviction_lru \
 		SIEVE:z_eviction_sieve S3FIFO:z_eviction_s3fifo \
 		CLOCKPRO:z_eviction_clockpro MGLRU:z_eviction_mglru \
+		LEARNED:z_eviction_learned \
 		CUSTOM:z_eviction_custom; do
 		define=CONFIG_EVICTION_${choice%%:*}
 		want=${choice#*:}

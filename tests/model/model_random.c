@@ -31,7 +31,7 @@
 #define THIN        7
 
 static const char *const evictions[] = {
-	"nru", "clock", "lru", "sieve", "s3fifo", "clockpro", "mglru",
+	"nru", "clock", "lru", "sieve", "s3fifo", "clockpro", "mglru", "learned",
 };
 static const uint32_t frame_counts[] = {1, 2, 3, 4, 16, 64};
 static const uint32_t batches[] = {1, 4, 64};

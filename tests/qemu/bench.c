@@ -38,8 +38,8 @@ struct workload {
 };
 
 static const uint32_t frame_counts[] = {64, 256};
-static const char *const algorithms[] = {"nru",    "clock",    "lru",  "sieve",
-					 "s3fifo", "clockpro", "mglru"};
+static const char *const algorithms[] = {"nru",    "clock",    "lru",   "sieve",
+					 "s3fifo", "clockpro", "mglru", "learned"};
 static const struct workload *workload;
 
 /* ---- the strings ----------------------------------------------------------------------------------- */

@@ -308,8 +308,8 @@ static struct z_store *wrap(void *arg, struct z_store *inner)
 
 static void scene_open(struct scene *s, uint64_t *random)
 {
-	static const char *const evictions[] = {"nru",    "clock",    "lru",  "sieve",
-						"s3fifo", "clockpro", "mglru"};
+	static const char *const evictions[] = {"nru",    "clock",    "lru",   "sieve",
+						"s3fifo", "clockpro", "mglru", "learned"};
 	static const char *const stores[] = {NULL, "ram:size=1M&keep=no", "ram:size=112K",
 					     "lz4:size=4M"};
 	uint64_t bits = model_random(random);

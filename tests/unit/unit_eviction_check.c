@@ -24,6 +24,7 @@ static void registry_finds_whole_names(void **state)
 	assert_ptr_equal(z_eviction_find("s3fifo"), &z_eviction_s3fifo);
 	assert_ptr_equal(z_eviction_find("clockpro"), &z_eviction_clockpro);
 	assert_ptr_equal(z_eviction_find("mglru"), &z_eviction_mglru);
+	assert_ptr_equal(z_eviction_find("learned"), &z_eviction_learned);
 	assert_null(z_eviction_find("clo"));
 	assert_null(z_eviction_find("clocks"));
 	assert_null(z_eviction_find("Clock"));
@@ -76,11 +77,14 @@ static void unpaired_calls_are_found(void **state)
 	}
 }
 
-/* The links are the last part of the state: 4-byte words, two a frame and two a sentinel. */
+/*
+ * What says who is a candidate is the last part of the state: links, 4-byte words, two a frame and two a
+ * sentinel, or of the learned algorithm two sets of one word.
+ */
 static void damaged_links_are_found(void **state)
 {
 	const uint32_t n = 6;
-	const size_t links_bytes = (size_t)(n + 1) * 8;
+	const size_t links_bytes = *state == &z_eviction_learned ? 8 : (size_t)(n + 1) * 8;
 	struct ev_host h;
 
 	for (uint32_t in = 0; in <= n; in++) {
