@@ -36,6 +36,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "octave.h"
+
 #define Z__TICKS 256U /* a memory's time */
 
 enum {
@@ -73,20 +75,6 @@ struct z__signs {
 	uint8_t age, gap, away, uses;
 	bool dirty;
 };
-
-/* z__octave - which power of two is the highest in x; x is not 0. No library call. */
-static inline uint32_t z__octave(uint32_t x)
-{
-	uint32_t n = 0;
-
-	for (uint32_t half = 16; half > 0; half /= 2) {
-		if (x >> half != 0) {
-			x >>= half;
-			n += half;
-		}
-	}
-	return n;
-}
 
 /* z__age_class - of a time in ticks: 0 below a 64th of a memory, then two classes an octave. */
 static inline uint8_t z__age_class(uint16_t ticks)

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "octave.h"
+
 #define Z__SET_LEVELS 6U
 #define Z__SET_END    UINT32_MAX
 
@@ -82,18 +84,10 @@ static inline void z__set_remove(struct z__set *s, uint32_t i)
 	}
 }
 
-/* z__set_lowest - number of the lowest bit that is set; word is not 0. No library call anywhere. */
+/* z__set_lowest - number of the lowest bit that is set; word is not 0. */
 static inline uint32_t z__set_lowest(uint32_t word)
 {
-	uint32_t bit = 0;
-
-	for (uint32_t half = 16; half > 0; half /= 2) {
-		if ((word & ((UINT32_C(1) << half) - 1)) == 0) {
-			word >>= half;
-			bit += half;
-		}
-	}
-	return bit;
+	return z__octave(word & (0U - word));
 }
 
 /* z__set_next - the first member from i on, Z__SET_END if there is none. */

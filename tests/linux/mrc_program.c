@@ -124,6 +124,7 @@ static void test_exact_is_lru_of_the_trace(void **state)
 	if (!has_valgrind()) {
 		skip();
 	}
+	trace_need_valgrind();
 	status = trace_run(output, sizeof(output),
 			   "cd %s && %s trace --exact --keep 1 -o t.pgt -- %s loop 2>&1",
 			   trace_folder, trace_zpager, trace_self);

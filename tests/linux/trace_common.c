@@ -15,6 +15,12 @@
 
 #include "trace_common.h"
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 char trace_folder[] = "/tmp/zpager-trace.XXXXXX";
 char trace_self[TRACE_PATH];
 char trace_zpager[TRACE_PATH];
@@ -58,6 +64,14 @@ int trace_run(char *output, size_t max, const char *format, ...)
 	assert_non_null(pipe);
 	output[fread(output, 1, max - 1, pipe)] = '\0';
 	return pclose(pipe);
+}
+
+void trace_need_valgrind(void)
+{
+	if (SANITIZED) {
+		(void)puts("skipped: a program with a sanitizer does not run under valgrind");
+		skip();
+	}
 }
 
 struct pgt *trace_read(const char *name)

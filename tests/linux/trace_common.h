@@ -29,6 +29,12 @@ int trace_remove_folder(void **state);
 int trace_run(char *output, size_t max, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/*
+ * trace_need_valgrind - skip the test, and say why, where the test's own program cannot run under
+ * valgrind: built with a sanitizer, which wants the same addresses.
+ */
+void trace_need_valgrind(void);
+
 /* trace_read - a trace in the folder; ends the test if it is none. */
 struct pgt *trace_read(const char *name);
 

@@ -34,6 +34,7 @@ static struct pgt *trace(const char *name, unsigned int keep)
 
 	char file[64];
 
+	trace_need_valgrind();
 	(void)snprintf(file, sizeof(file), "%s.pgt.zst", name);
 	status = trace_run(output, sizeof(output),
 			   "%s trace --exact --keep %u -o %s/%s -- %s loop 2>%s/err", trace_zpager,
