@@ -19,8 +19,8 @@
  * As long as the memory is filling there is no select; then an add looks at FILL frames, so that
  * accessed bits are not all set when the first victim is needed.
  *
- * A page that was used since the last look is no victim as long as there is another, whatever has been
- * learned; nor is, at the first look, one that was filled by a touch, which may not have happened again
+ * A page that was used since the last look is no victim as long as another is looked at, whatever has
+ * been learned; nor is, at the first look, one that was filled by a touch, which may not have happened again
  * by the time somebody else needs a frame (HAZARDS B3). So all that one instruction needs comes to be in
  * memory at the same time. A page read ahead of need has had no touch, and is taken for far away until
  * one is seen.
@@ -45,6 +45,7 @@
 
 #include "looks.h"
 #include "past.h"
+#include "queue.h"
 #include "set.h"
 
 #define LOOKS      (Z__LOOKS_MAX < 64U ? Z__LOOKS_MAX : 64U)
@@ -54,7 +55,7 @@
 #define DIRTY_COST (Z__OCTAVE / 8)
 #define OLD        (200U * Z__TICKS) /* ticks that an age does not go beyond */
 
-#define NONE       UINT32_MAX
+#define NONE       Z__NO_INDEX
 #define FRAMES_MAX (UINT32_C(1) << 30)
 
 struct learned {
@@ -159,17 +160,9 @@ static bool one_in(struct learned *l, uint32_t n)
 	return ((uint64_t)l->random * n) >> 32 == 0;
 }
 
-static uint32_t frame_index(const struct learned *l, const struct z_page_frame *pf)
-{
-	uintptr_t offset = (uintptr_t)pf - (uintptr_t)l->host.frames;
-	uintptr_t i = offset / sizeof(*pf);
-
-	return i < l->host.nframes && offset % sizeof(*pf) == 0 ? (uint32_t)i : NONE;
-}
-
 static uint32_t candidate_index(const struct learned *l, const struct z_page_frame *pf)
 {
-	uint32_t i = frame_index(l, pf);
+	uint32_t i = z__frame_index(&l->host, pf);
 
 	return i != NONE && z__set_has(&l->in, i) ? i : NONE;
 }
@@ -389,7 +382,7 @@ static struct z__past arrival(struct learned *l, const void *addr, bool used)
 static void learned_add(void *state, struct z_page_frame *pf, enum z_add_reason reason)
 {
 	struct learned *l = state;
-	uint32_t i = frame_index(l, pf);
+	uint32_t i = z__frame_index(&l->host, pf);
 	struct z__past *p;
 
 	if (i == NONE || z__set_has(&l->in, i)) {

@@ -202,7 +202,7 @@ static struct z_page_frame *mglru_select(void *state)
 static void mglru_add(void *state, struct z_page_frame *pf, enum z_add_reason reason)
 {
 	struct mglru *m = state;
-	uint32_t i = z__frame_index(&m->c, pf);
+	uint32_t i = z__frame_index(&m->c.host, pf);
 	bool back = i != Z__NO_INDEX && i == m->back && reason == Z_ADD_FAULT;
 	unsigned int tag = back ? TAG_YOUNG : TAG_NEW;
 
@@ -234,7 +234,7 @@ static void mglru_refault(void *state, struct z_page_frame *pf, uint32_t distanc
 	struct mglru *m = state;
 
 	if (distance <= m->c.host.nframes / 2) {
-		m->back = z__frame_index(&m->c, pf);
+		m->back = z__frame_index(&m->c.host, pf);
 	}
 }
 

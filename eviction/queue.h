@@ -141,18 +141,19 @@ static inline void z__move_before(struct z__cand *c, uint32_t i, uint32_t at, un
  * z__frame_index - the frame's number, Z__NO_INDEX if it is none of the database.
  *   An address below the database gives an offset larger than any database.
  */
-static inline uint32_t z__frame_index(const struct z__cand *c, const struct z_page_frame *pf)
+static inline uint32_t z__frame_index(const struct z_eviction_host *host,
+				      const struct z_page_frame *pf)
 {
-	uintptr_t offset = (uintptr_t)pf - (uintptr_t)c->host.frames;
+	uintptr_t offset = (uintptr_t)pf - (uintptr_t)host->frames;
 	uintptr_t i = offset / sizeof(*pf);
 
-	return i < c->host.nframes && offset % sizeof(*pf) == 0 ? (uint32_t)i : Z__NO_INDEX;
+	return i < host->nframes && offset % sizeof(*pf) == 0 ? (uint32_t)i : Z__NO_INDEX;
 }
 
 /* z__candidate_index - the frame's number, Z__NO_INDEX if it is not a candidate. */
 static inline uint32_t z__candidate_index(const struct z__cand *c, const struct z_page_frame *pf)
 {
-	uint32_t i = z__frame_index(c, pf);
+	uint32_t i = z__frame_index(&c->host, pf);
 
 	return i != Z__NO_INDEX && z__is_candidate(c, i) ? i : Z__NO_INDEX;
 }
@@ -179,7 +180,7 @@ static inline void z__breach(struct z__cand *c, int line)
 static inline uint32_t z__cand_add(struct z__cand *c, const struct z_page_frame *pf, uint32_t at,
 				   unsigned int tag)
 {
-	uint32_t i = z__frame_index(c, pf);
+	uint32_t i = z__frame_index(&c->host, pf);
 
 	if (i == Z__NO_INDEX || z__is_candidate(c, i)) {
 		z__breach(c, __LINE__);
