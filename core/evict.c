@@ -3,20 +3,21 @@
  * evict.c - giving page frames up: choosing victims and moving their contents to the store.
  *
  * Theory. Victims leave in batches, so that a port can take write access away from all of them with
- * one shoot-down. A batch goes through four phases:
+ * one shoot-down. A batch goes through these phases:
  *
  *   take    the algorithm names a frame; the store gives a location for its page; the frame is
  *           LEAVING from now on. A page without a location is not taken: nothing to undo.
  *   detach  the port makes the pages unchangeable and reports the final dirty bits, taken by the
  *           removal itself. Only now is known who has to be written: dirty or not BACKED.
  *   write   the lock is off (if allowed); each page goes to its location.
+ *   vacate  the frames are empty, in a port where that takes time; the lock is off for it
  *   settle  written and clean pages: the entry gets the location, the frame is free. Failed ones
  *           are resident again, dirty, their location given back: nothing is lost.
  *
  * The frame stays with its page until the data is safe. A page whose eviction failed is a
  * candidate again, so a store that is broken for one page does not stop the others.
  *
- * Locks: pager lock held on entry and return; dropped during write. Limits: Z_BATCH_MAX pages.
+ * Locks: pager lock held on entry and return; dropped during write and vacate. Limits: Z_BATCH_MAX pages.
  */
 #include "internal.h"
 
@@ -39,10 +40,12 @@ extern inline int z__evict_some_locked(struct z_pager *p, size_t max, enum z_sto
 struct batch {
 	struct z_page_frame **hand; /* NULL, or where a frame may go instead of the free list */
 	size_t n;
-	size_t writes;           /* from detach on: pages that have to be written */
-	bool write[Z_BATCH_MAX]; /* until detach: there is no clean copy */
-	struct z_page_frame *pfs[Z_BATCH_MAX];
-	struct z_page_op ops[Z_BATCH_MAX];
+	size_t writes; /* from detach on: pages that have to be written */
+	bool *write;   /* until detach: there is no clean copy */
+	struct z_page_frame **pfs;
+	struct z_page_op *ops;
+	struct z_store_io *ios; /* of a write of several pages together, and whose page each is */
+	uint32_t *op_of;
 };
 
 void z__drop_copy_locked(struct z_pager *p, struct z_page_frame *pf)
@@ -239,28 +242,26 @@ static size_t write_singly(struct z_pager *p, struct batch *b)
 static size_t write_together(struct z_pager *p, struct batch *b)
 {
 	const struct z_arch_ops *arch = p->cfg.arch;
-	struct z_store_io ios[Z_BATCH_MAX];
-	size_t op_of[Z_BATCH_MAX];
 	uint32_t n = 0;
 	size_t failed;
 
-	for (size_t i = 0; i < b->n; i++) {
+	for (uint32_t i = 0; i < b->n; i++) {
 		struct z_page_op *op = &b->ops[i];
 
 		if (!b->write[i])
 			continue;
-		op_of[n] = i;
-		ios[n++] = (struct z_store_io){
+		b->op_of[n] = i;
+		b->ios[n++] = (struct z_store_io){
 			.loc = op->loc,
 			.page = arch->scratch(p->cfg.arch_ctx, op->va, op->phys, Z_SCRATCH_SAVE),
 		};
 	}
-	failed = p->cfg.store->ops->page_out_many(p->cfg.store, ios, n);
+	failed = p->cfg.store->ops->page_out_many(p->cfg.store, b->ios, n);
 	for (uint32_t i = 0; i < n; i++) {
-		struct z_page_op *op = &b->ops[op_of[i]];
-		void *page = (void *)(uintptr_t)ios[i].page;
+		struct z_page_op *op = &b->ops[b->op_of[i]];
+		void *page = (void *)(uintptr_t)b->ios[i].page;
 
-		op->status = ios[i].status;
+		op->status = b->ios[i].status;
 		arch->scratch_done(p->cfg.arch_ctx, op->va, op->phys, page, Z_SCRATCH_SAVE);
 	}
 	return failed;
@@ -282,6 +283,18 @@ static int write_out(struct z_pager *p, struct batch *b)
 	z__io_end(p);
 	p->stats.write_errors += failed;
 	return failed > 0 ? undo_failed(p, b, true) : Z_OK;
+}
+
+/* ---- vacate ------------------------------------------------------------------------------ */
+
+/* Whoever is left in the batch is safe in the store, and still HELD. */
+static void vacate(struct z_pager *p, const struct batch *b)
+{
+	if (p->cfg.arch->vacate == NULL || b->n == 0)
+		return;
+	z__io_begin_locked(p);
+	p->cfg.arch->vacate(p->cfg.arch_ctx, b->ops, b->n);
+	z__io_end(p);
 }
 
 /* ---- settle ------------------------------------------------------------------------------ */
@@ -329,14 +342,15 @@ static int run_batch(struct z_pager *p, struct batch *b)
 	p->stats.batches++;
 	detach_error = detach(p, b);
 	write_error = write_out(p, b);
+	vacate(p, b);
 	settle(p, b);
 	return detach_error != Z_OK ? detach_error : write_error;
 }
 
-int z__evict_locked(struct z_pager *p, struct z_page_frame **pfs, size_t n, enum z_store_want want,
-		    struct z_page_frame **hand, size_t *freed_out)
+/* As z__evict_locked(), with the arrays of b. */
+static int evict_batch(struct z_pager *p, struct batch *b, struct z_page_frame **pfs, size_t n,
+		       enum z_store_want want, size_t *freed_out)
 {
-	struct batch b;
 	int take_error = Z_OK;
 	int err = Z_OK;
 	size_t taken = 0;
@@ -350,15 +364,88 @@ int z__evict_locked(struct z_pager *p, struct z_page_frame **pfs, size_t n, enum
 		if (pf == NULL || !z_page_frame_is_evictable(pf))
 			take_error = Z_ERR_NOMEM;
 		else
-			take_error = take(p, &b, taken, pf, want);
+			take_error = take(p, b, taken, pf, want);
 		taken += take_error == Z_OK;
 	}
-	b.n = taken;
-	b.hand = hand;
+	b->n = taken;
 	if (taken > 0)
-		err = run_batch(p, &b);
-	*freed_out = b.n;
+		err = run_batch(p, b);
+	*freed_out = b->n;
 	return err != Z_OK ? err : take_error;
+}
+
+int z__evict_locked(struct z_pager *p, struct z_page_frame **pfs, size_t n, enum z_store_want want,
+		    struct z_page_frame **hand, size_t *freed_out)
+{
+	bool write[Z_BATCH_MAX];
+	struct z_page_frame *victims[Z_BATCH_MAX];
+	struct z_page_op ops[Z_BATCH_MAX];
+	struct z_store_io ios[Z_BATCH_MAX];
+	uint32_t op_of[Z_BATCH_MAX];
+	struct batch b = {.hand = hand,
+			  .write = write,
+			  .pfs = victims,
+			  .ops = ops,
+			  .ios = ios,
+			  .op_of = op_of};
+
+	return evict_batch(p, &b, pfs, n, want, freed_out);
+}
+
+/* The arrays of the big batch; whoever has set reclaiming has them. */
+static struct batch big_batch(const struct z_pager *p)
+{
+	size_t n = p->cfg.ahead_batch;
+	struct batch b = {.ops = p->ahead_room};
+
+	b.ios = (struct z_store_io *)(void *)(b.ops + n);
+	b.pfs = (struct z_page_frame **)(void *)(b.ios + n);
+	b.op_of = (uint32_t *)(void *)(b.pfs + n);
+	b.write = (bool *)(void *)(b.op_of + n);
+	return b;
+}
+
+size_t z__ahead_room_bytes(const struct z_pager_config *c)
+{
+	return c->ahead_batch * (sizeof(struct z_page_op) + sizeof(struct z_store_io) +
+				 sizeof(struct z_page_frame *) + sizeof(uint32_t) + sizeof(bool));
+}
+
+/* Victims of a big batch: as configured, but never a large part of the frames that are in service. */
+static size_t big_batch_size(const struct z_pager *p)
+{
+	uint32_t share = (p->nram - p->retired_count) / 8;
+
+	return share < p->cfg.ahead_batch ? share : p->cfg.ahead_batch;
+}
+
+/* Of an ahead-batch: small, or big if there is room for one and enough frames. */
+static int evict_reserve(struct z_pager *p, size_t max)
+{
+	size_t small = z__batch_size(p);
+	size_t big = big_batch_size(p);
+	size_t freed = 0;
+	struct batch b;
+	int err;
+
+	if (max <= small || big <= small)
+		return z__evict_some_locked(p, max < small ? max : small, Z_WANT_FOR_EVICT, NULL);
+	b = big_batch(p);
+	err = evict_batch(p, &b, NULL, max < big ? max : big, Z_WANT_FOR_EVICT, &freed);
+	return freed > 0 ? Z_OK : z__evict_another_locked(p, small, Z_WANT_FOR_EVICT, NULL, err);
+}
+
+int z__evict_ahead_locked(struct z_pager *p, size_t max)
+{
+	size_t small = z__batch_size(p);
+	int err;
+
+	if (p->reclaiming)
+		return z__evict_some_locked(p, max < small ? max : small, Z_WANT_FOR_EVICT, NULL);
+	p->reclaiming = true;
+	err = evict_reserve(p, max);
+	p->reclaiming = false;
+	return err;
 }
 
 /*
@@ -486,10 +573,7 @@ int z_pager_reclaim(struct z_pager *p, uint32_t frames_free)
 
 	z__lock(p);
 	while (p->free_count < frames_free && err == Z_OK) {
-		uint32_t missing = frames_free - p->free_count;
-
-		err = z__evict_some_locked(p, missing < p->cfg.batch ? missing : p->cfg.batch,
-					   Z_WANT_FOR_EVICT, NULL);
+		err = z__evict_ahead_locked(p, frames_free - p->free_count);
 	}
 	z__unlock(p);
 	return err;

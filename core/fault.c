@@ -50,17 +50,20 @@ Z__ON_THE_WAY int obtain(struct z_pager *p, struct z_page_frame **pf_out)
 
 /* ---- transfer ---------------------------------------------------------------------------- */
 
-Z__ON_THE_WAY int transfer(struct z_pager *p, const struct z_entry *e, uintptr_t va, z_phys_t phys,
-			   void **page_out)
+Z__ON_THE_WAY int transfer(struct z_pager *p, const struct z_entry *e, struct z_page_op *op,
+			   enum z_attach_as as, void **page_out)
 {
+	const struct z_arch_ops *arch = p->cfg.arch;
 	int err = Z_OK;
 
 	z__io_begin_locked(p);
-	*page_out = p->cfg.arch->scratch(p->cfg.arch_ctx, va, phys, Z_SCRATCH_FILL);
+	*page_out = arch->scratch(p->cfg.arch_ctx, op->va, op->phys, Z_SCRATCH_FILL);
 	if (e->kind == Z_ENTRY_OUT)
 		err = p->cfg.store->ops->page_in(p->cfg.store, e->loc, *page_out);
 	else
 		memset(*page_out, 0, Z_PAGE_SIZE);
+	if (err == Z_OK && arch->place != NULL)
+		(void)arch->place(p->cfg.arch_ctx, op, 1, as);
 	z__io_end(p);
 	return err;
 }
@@ -113,7 +116,7 @@ Z__ON_THE_WAY void commit_load(struct z_pager *p, struct z_page_frame *pf, const
 Z__ON_THE_WAY int load(struct z_pager *p, const struct z_entry *e, const struct z_request *r,
 		       struct z_page_frame *pf)
 {
-	bool write = (r->access & Z_ACCESS_WRITE) != 0;
+	enum z_attach_as as = (r->access & Z_ACCESS_WRITE) != 0 ? Z_ATTACH_DIRTY : Z_ATTACH_CLEAN;
 	struct z_page_op op;
 	void *page;
 	int err;
@@ -125,11 +128,10 @@ Z__ON_THE_WAY int load(struct z_pager *p, const struct z_entry *e, const struct 
 	pf->addr = (void *)r->va;
 	p->cfg.arch->hold(p->cfg.arch_ctx, r->va, op.phys);
 
-	err = transfer(p, e, r->va, op.phys, &page);
+	err = transfer(p, e, &op, as, &page);
 	if (err != Z_OK)
 		p->stats.read_errors++;
-	else if (p->cfg.arch->attach(p->cfg.arch_ctx, &op, 1,
-				     write ? Z_ATTACH_DIRTY : Z_ATTACH_CLEAN) > 0)
+	else if (op.status != Z_OK || p->cfg.arch->attach(p->cfg.arch_ctx, &op, 1, as) > 0)
 		err = op.status;
 	else if (r->access != 0 && (p->cfg.arch->caps & Z_ARCH_TOUCH_LOADED) != 0)
 		p->cfg.arch->touch(p->cfg.arch_ctx, r->va, r->access);
@@ -298,10 +300,8 @@ static void evict_ahead(struct z_pager *p)
 
 	if (p->free_count >= most || p->reclaiming)
 		return;
-	p->reclaiming = true;
 	/* A failure here is nobody's yet: the fault that finds no frame will report it. */
-	(void)z__evict_some_locked(p, z__batch_size(p), Z_WANT_FOR_EVICT, NULL);
-	p->reclaiming = false;
+	(void)z__evict_ahead_locked(p, SIZE_MAX);
 }
 
 enum z_fault_result z_pager_fault(struct z_pager *p, uintptr_t va, unsigned int access)

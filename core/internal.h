@@ -82,7 +82,8 @@ struct z_pager {
 	uint32_t held_count;            /* [P] frames held back from the algorithm */
 	uint32_t held_hand;             /* [P] the frame to look at next for such a one */
 	uint32_t frame_waiters;         /* [P] contexts that wait for any frame to come to rest */
-	bool reclaiming;                /* [P] somebody evicts ahead of need */
+	bool reclaiming;                /* [P] somebody evicts ahead of need, and has this: */
+	void *ahead_room;               /* [I] pointer: the arrays of the big batch */
 	uint32_t backed_hand; /* [P] frame at which the search for a backed page goes on */
 
 	uint32_t drops;            /* [P] times that the lock was dropped, modulo 2^32 */
@@ -238,6 +239,12 @@ static inline struct z_page_frame *z__frame_of_phys(const struct z_pager *p, z_p
 	return phys.v >= p->cfg.ram_base && number < p->cfg.nframes ? &p->cfg.frames[number] : NULL;
 }
 
+/* So many pages to each side is where a neighbour is looked for. */
+#define Z__NEAR 32U
+
+/* As near() of struct z_eviction_host; core: the pager. */
+const struct z_page_frame *z__frame_near(void *core, const struct z_page_frame *pf);
+
 /* ---- free_list.c ---- */
 
 /* An available frame becomes CLAIMED, NULL if there is none. */
@@ -376,6 +383,14 @@ inline int z__evict_some_locked(struct z_pager *p, size_t max, enum z_store_want
 
 	return freed > 0 ? Z_OK : z__evict_another_locked(p, max, want, hand, err);
 }
+
+/*
+ * z__evict_ahead_locked - evict up to max frames of the algorithm's choice in one batch ahead of need, a big one
+ *   if nobody else is at it. May drop. 0 at least one frame was freed | errors as z__evict_some_locked.
+ * z__ahead_room_bytes - what it needs of the pager's memory.
+ */
+int z__evict_ahead_locked(struct z_pager *p, size_t max);
+size_t z__ahead_room_bytes(const struct z_pager_config *config);
 
 /* Victims a batch: as configured, but never a large part of the frames that are in service. */
 static inline uint32_t z__batch_size(const struct z_pager *p)

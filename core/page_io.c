@@ -213,6 +213,8 @@ static int drop_batch(struct z_pager *p, uintptr_t va, size_t pages)
 	size_t failed;
 	size_t n = detach_resident(p, va, pages, ops, &failed);
 
+	if (n > 0 && p->cfg.arch->vacate != NULL)
+		p->cfg.arch->vacate(p->cfg.arch_ctx, ops, n);
 	if (n > 0)
 		p->cfg.arch->release(p->cfg.arch_ctx, ops, n);
 	for (size_t i = 0; i < n; i++) {

@@ -18,6 +18,7 @@ struct layout {
 	size_t ghosts;
 	size_t events;
 	size_t eviction;
+	size_t ahead_room;
 	size_t compare;
 	size_t end;
 };
@@ -53,6 +54,7 @@ static struct layout layout_of(const struct z_pager_config *c)
 	l.ghosts = append(&end, (size_t)z__ghosts(c) * sizeof(struct z_ghost));
 	l.events = append(&end, (size_t)z__events(c) * sizeof(struct z_event));
 	l.eviction = append(&end, c->eviction->state_bytes(c->nframes));
+	l.ahead_room = append(&end, z__ahead_room_bytes(c));
 	/* Page-aligned, as a store wants it; the memory need not be. */
 	l.compare = append(&end, 2 * Z_PAGE_SIZE - Z_ALIGN);
 	l.end = end;
@@ -84,8 +86,9 @@ static bool window_makes_sense(const struct z_pager_config *c)
 static bool makes_sense(const struct z_pager_config *c)
 {
 	return tables_given(c) && ram_makes_sense(c) && window_makes_sense(c) && c->batch > 0 &&
-	       c->batch <= Z_BATCH_MAX && c->arch->scratch_slots > 0 &&
-	       is_power_of_two_or_zero(z__ghosts(c)) && is_power_of_two_or_zero(z__events(c));
+	       c->batch <= Z_BATCH_MAX && c->ahead_batch <= Z_AHEAD_MAX &&
+	       c->arch->scratch_slots > 0 && is_power_of_two_or_zero(z__ghosts(c)) &&
+	       is_power_of_two_or_zero(z__events(c));
 }
 
 size_t z_pager_bytes(const struct z_pager_config *config)
@@ -129,12 +132,14 @@ int z_pager_create(const struct z_pager_config *config, void *memory, struct z_p
 
 	l = layout_of(config);
 	p->cfg = *config;
-	p->host = (struct z_eviction_host){p, config->frames, config->nframes, sample};
+	p->host =
+		(struct z_eviction_host){p, config->frames, config->nframes, sample, z__frame_near};
 	p->banks = (struct z_frame_bank *)(void *)(base + l.banks);
 	p->regions = (struct z_region *)(void *)(base + l.regions);
 	p->ghosts = (struct z_ghost *)(void *)(base + l.ghosts);
 	p->events = (struct z_event *)(void *)(base + l.events);
 	p->eviction_state = base + l.eviction;
+	p->ahead_room = base + l.ahead_room;
 	p->compare = base + l.compare + (0 - (uintptr_t)(base + l.compare)) % Z_PAGE_SIZE;
 	p->nbanks = bank_count(config);
 	p->frames_per_bank = frames_per_bank(config);

@@ -48,7 +48,7 @@ struct z_sim_config {
 	unsigned int tlb_entries;   /* [16] a CPU, 1 to 16 */
 	unsigned int scratch_slots; /* [8] to 64 */
 	uintptr_t scratch_address;  /* scratch is mapped here, with one slot; [0] an alias in RAM */
-	bool direct_save;           /* scratch for SAVE takes no slot (Z_ARCH_DIRECT_SAVE) */
+	bool direct_save;           /* as on Linux: Z_ARCH_DIRECT_SAVE, place and vacate */
 	bool soft_ad;               /* accessed and dirty by soft faults */
 	bool keep_frames;           /* no junk in free frames: for measurements */
 	bool lock_kept_for_io; /* scratch() may be called with the lock held (unlock_for_io off) */

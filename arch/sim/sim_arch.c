@@ -10,7 +10,7 @@
  * then the bit is read. A CPU that writes in between through a dirty copy changes a page that is
  * reported dirty anyway; through a clean copy it walks, and faults.
  *
- * Locks: all under the pager lock, except scratch (sim_scratch.c).
+ * Locks: all under the pager lock, except scratch (sim_scratch.c), place and vacate.
  */
 #include "sim_internal.h"
 
@@ -262,7 +262,11 @@ static size_t hook_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_att
 		if (!op_page(sim, "attach", &ops[i], Z_ENTRY_HELD, &page)) {
 			continue;
 		}
-		if (!z_spt_has(sim->table[page], SIM_DETACHED)) {
+		if (z_spt_has(sim->table[page], SIM_VACATED)) {
+			z_sim_error(sim, "attach(page %zu): its frame was vacated", page);
+		}
+		if (!z_spt_has(sim->table[page], SIM_DETACHED) &&
+		    !z_spt_has(sim->table[page], SIM_PLACED)) {
 			ops[i].status = sim_point_fails(sim, Z_SIM_POINT_ATTACH);
 		}
 		if (ops[i].status != 0) {
@@ -335,6 +339,10 @@ static void hook_release(void *ctx, struct z_page_op *ops, size_t n)
 		    !op_page(sim, "release", &ops[i], Z_ENTRY_HELD, &page)) {
 			continue;
 		}
+		if (sim->arch.vacate != NULL && z_spt_has(sim->table[page], SIM_DETACHED) &&
+		    !z_spt_has(sim->table[page], SIM_VACATED)) {
+			z_sim_error(sim, "release(page %zu): not vacated", page);
+		}
 		if (!ops[i].untouched && !z_is_page_aligned(ops[i].loc.v)) {
 			z_sim_error(sim, "release(page %zu): location 0x%zx is not page-aligned",
 				    page, (size_t)ops[i].loc.v);
@@ -344,6 +352,50 @@ static void hook_release(void *ctx, struct z_page_op *ops, size_t n)
 					   ? z_spt_move(sim->table[page], Z_ENTRY_UNTOUCHED, 0)
 					   : z_spt_move(sim->table[page], Z_ENTRY_OUT,
 							z_page_align_down(ops[i].loc.v));
+	}
+}
+
+/* With or without the lock; what fails here does not fail in attach. */
+static size_t hook_place(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as)
+{
+	struct z_sim *sim = ctx;
+	size_t failed = 0;
+	size_t page;
+
+	(void)as;
+	sim_hook(sim);
+	for (size_t i = 0; i < n; i++) {
+		if (!op_page(sim, "place", &ops[i], Z_ENTRY_HELD, &page)) {
+			continue;
+		}
+		if (z_spt_has(sim->table[page], SIM_DETACHED)) {
+			z_sim_error(sim, "place(page %zu): it is leaving", page);
+		}
+		ops[i].status = sim_point_fails(sim, Z_SIM_POINT_ATTACH);
+		failed += ops[i].status != 0;
+		if (ops[i].status == 0) {
+			sim->table[page] = z_spt_with(sim->table[page], SIM_PLACED);
+		}
+	}
+	return failed;
+}
+
+/* With or without the lock; whoever reads the frame afterwards finds junk. */
+static void hook_vacate(void *ctx, const struct z_page_op *ops, size_t n)
+{
+	struct z_sim *sim = ctx;
+	size_t page;
+
+	sim_hook(sim);
+	for (size_t i = 0; i < n; i++) {
+		if (!op_page(sim, "vacate", &ops[i], Z_ENTRY_HELD, &page)) {
+			continue;
+		}
+		if (!z_spt_has(sim->table[page], SIM_DETACHED)) {
+			z_sim_error(sim, "vacate(page %zu): it is not leaving", page);
+		}
+		sim_frame_junk(sim, sim_frame(sim, ops[i].phys));
+		sim->table[page] = z_spt_with(sim->table[page], SIM_VACATED);
 	}
 }
 
@@ -387,6 +439,8 @@ void sim_arch_init(struct z_sim *sim)
 		.scratch = sim_scratch,
 		.scratch_done = sim_scratch_done,
 		.touch = hook_touch,
+		.place = sim->config.direct_save ? hook_place : NULL,
+		.vacate = sim->config.direct_save ? hook_vacate : NULL,
 	};
 }
 

@@ -17,6 +17,8 @@
 #define SIM_TLB_MAX      16
 #define SIM_MAPPINGS_MAX (Z_SIM_SCRATCH_MAX + Z_BATCH_MAX)
 #define SIM_DETACHED     Z_SPT_PROTECTED /* in a HELD or UNMAPPED entry: it was IN */
+#define SIM_PLACED       Z_SPT_ACCESSED  /* in a HELD entry */
+#define SIM_VACATED      Z_SPT_DIRTY     /* in a HELD entry */
 #define SIM_NO_CPU       (-1)
 #define SIM_NO_FRAME     UINT32_MAX
 #define SIM_TEXT_MAX     512

@@ -168,6 +168,21 @@ struct z_arch_ops {
 	 * the access possible.
 	 */
 	void (*touch)(void *ctx, uintptr_t va, unsigned int access);
+
+	/*
+	 * place - NULL, or the part of attach that takes time, for pages that were filled: their scratch
+	 *   is still there, attach follows and cannot fail for them.
+	 *   Statuses and return value as attach. Context: the lock may be held or not; ops are HELD and
+	 *   the caller's own.
+	 */
+	size_t (*place)(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as);
+
+	/*
+	 * vacate - NULL, or the part of release that takes time, for pages that detach took: their frames
+	 *   are empty from now on, release follows. Where there is one, release is never called for
+	 *   such a page without it. Context: as place.
+	 */
+	void (*vacate)(void *ctx, const struct z_page_op *ops, size_t n);
 };
 
 /* What wait() and lock() hand back: the interrupt state to restore. */

@@ -38,6 +38,12 @@ struct z_eviction_host {
 	 *   clear_accessed: start a new observation period for it.
 	 */
 	unsigned int (*sample)(void *core, const struct z_page_frame *pf, bool clear_accessed);
+
+	/*
+	 * near - a candidate whose page lies close to that of pf by address: the closest below, else the
+	 *   closest above; NULL: there is none. pf: the frame that add() is about, no candidate yet.
+	 */
+	const struct z_page_frame *(*near)(void *core, const struct z_page_frame *pf);
 };
 
 enum z_add_reason {

@@ -66,6 +66,11 @@ struct z_pager_config {
 	 * pinned, if that is less); 0: only when none is.
 	 */
 	uint32_t low_water;
+	/*
+	 * Victims of a batch that is evicted ahead, up to Z_AHEAD_MAX; 0: as batch. For ports where a
+	 * shoot-down is dear: big batches have their arrays in the pager's memory, some 80 bytes a page.
+	 */
+	uint32_t ahead_batch;
 	uint32_t ghosts;    /* entries to recognise refaults by, a power of two, or 0 */
 	uint32_t events;    /* size of the event ring, a power of two, or 0 */
 	bool unlock_for_io; /* ALLOW_IRQ: drop the lock during store I/O */

@@ -435,6 +435,7 @@ static void batches(void **state)
 		ops[i].loc = z_loc((i + 1) * Z_PAGE_SIZE);
 		ops[i].untouched = i % 4 == 0;
 	}
+	ac_vacate(ops, ARCH_CONFORM_FRAMES);
 	key = ac_lock();
 	ac_port->ops->release(ac_port->ctx, ops, ARCH_CONFORM_FRAMES);
 	ac_unlock(key);

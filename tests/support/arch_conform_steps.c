@@ -14,6 +14,16 @@
 
 struct arch_under_test *ac_port;
 
+/* Pages that are held since ac_detach(); only the first ones are ever detached. */
+static bool detached[ARCH_CONFORM_PAGES];
+
+static void note_detached(size_t page, bool value)
+{
+	if (page < ARCH_CONFORM_PAGES) {
+		detached[page] = value;
+	}
+}
+
 uintptr_t ac_page_va(size_t i)
 {
 	return ac_port->vm_base + i * Z_PAGE_SIZE;
@@ -93,6 +103,7 @@ void ac_touch(size_t page, unsigned int access)
 
 void ac_hold(size_t page, size_t frame)
 {
+	note_detached(page, false);
 	z_key_t key = ac_lock();
 
 	ac_port->ops->hold(ac_port->ctx, ac_page_va(page), ac_frame_phys(frame));
@@ -107,6 +118,11 @@ void ac_fill_and_attach(size_t page, size_t frame, unsigned char byte, enum z_at
 	z_key_t key;
 
 	memset(scratch, byte, Z_PAGE_SIZE);
+	/* attach has to do it alone for every other page. */
+	if (ac_port->ops->place != NULL && page % 2 == 1) {
+		assert_int_equal(ac_port->ops->place(ac_port->ctx, &op, 1, as), 0);
+		assert_int_equal(op.status, 0);
+	}
 	key = ac_lock();
 	assert_int_equal(ac_port->ops->attach(ac_port->ctx, &op, 1, as), 0);
 	assert_int_equal(op.status, 0);
@@ -130,16 +146,29 @@ bool ac_detach(size_t page, size_t frame)
 	assert_int_equal(ac_port->ops->detach(ac_port->ctx, &op, 1), 0);
 	assert_int_equal(op.status, 0);
 	ac_unlock(key);
+	note_detached(page, true);
 	return op.dirty;
+}
+
+void ac_vacate(const struct z_page_op *ops, size_t n)
+{
+	if (ac_port->ops->vacate != NULL) {
+		ac_port->ops->vacate(ac_port->ctx, ops, n);
+	}
 }
 
 void ac_release(size_t page, size_t frame, uintptr_t loc, bool untouched)
 {
 	struct z_page_op op = ac_op_of(page, frame);
-	z_key_t key = ac_lock();
+	z_key_t key;
 
 	op.loc = z_loc(loc);
 	op.untouched = untouched;
+	if (page < ARCH_CONFORM_PAGES && detached[page]) {
+		ac_vacate(&op, 1);
+		note_detached(page, false);
+	}
+	key = ac_lock();
 	ac_port->ops->release(ac_port->ctx, &op, 1);
 	ac_unlock(key);
 }

@@ -25,6 +25,8 @@ void ac_hold(size_t page, size_t frame);
 void ac_fill_and_attach(size_t page, size_t frame, unsigned char byte, enum z_attach_as as);
 void ac_bring_in(size_t page, size_t frame, unsigned char byte, enum z_attach_as as);
 bool ac_detach(size_t page, size_t frame);
+/* The first half of the release of pages that were detached, where the port has one. */
+void ac_vacate(const struct z_page_op *ops, size_t n);
 void ac_release(size_t page, size_t frame, uintptr_t loc, bool untouched);
 unsigned char ac_read_byte(size_t page, size_t offset);
 void ac_write_byte(size_t page, size_t offset, unsigned char byte);
