@@ -17,12 +17,25 @@
 #include "instance.h"
 
 #define FRAMES_LEAST    16U
+#define AHEAD_SHARE     32U /* of the frames leave in one batch at most */
+#define AHEAD_MOST      512U
 #define REGIONS_COUNTED 256U
 #define STACK_TOUCHED   ((size_t)32 * 1024) /* of the monitor thread's stack */
 
 static uint32_t power_of_two_below(uint32_t n)
 {
 	return n == 0 ? 0 : UINT32_C(1) << (31 - __builtin_clz(n));
+}
+
+/*
+ * What leaves together, leaves with one shoot-down, and that is the dearest part of leaving: but what waits
+ * to be used again is missing to the program.
+ */
+static uint32_t ahead_batch(uint32_t nframes)
+{
+	uint32_t share = nframes / AHEAD_SHARE;
+
+	return share < AHEAD_MOST ? share : AHEAD_MOST;
 }
 
 /*
@@ -37,6 +50,7 @@ static size_t metadata_of(struct zpager *z, struct z_pager_config *config)
 	uint32_t regions = config->max_regions;
 
 	config->ghosts = power_of_two_below(config->nframes);
+	config->ahead_batch = ahead_batch(config->nframes);
 	z->memory_bytes = z_pager_bytes(config);
 	config->max_regions = REGIONS_COUNTED;
 	size_t counted = z_pager_bytes(config) - PADDING;

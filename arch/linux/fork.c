@@ -96,8 +96,12 @@ static void forget_protection(struct zpager *z)
 
 static int serve_again(struct zpager *z)
 {
-	if (z->sigbus) {
-		return 0;
+	z->reclaim.running = false;
+	zl_reclaim_stop(z);
+	int error = zl_reclaim_start(z);
+
+	if (error != 0 || z->sigbus) {
+		return error;
 	}
 	z->monitor.running = false;
 	zl_monitor_stop(z);

@@ -42,6 +42,25 @@ struct zl_monitor {
 	uint32_t bad_tid;
 };
 
+enum zl_reclaim_state {
+	ZL_RECLAIM_ASLEEP,
+	ZL_RECLAIM_WOKEN,
+	ZL_RECLAIM_BUSY,
+	ZL_RECLAIM_END,
+};
+
+/* The thread that keeps frames free; reclaim.c. */
+struct zl_reclaim {
+	bool running;           /* [I] */
+	pthread_t thread;       /* [I] */
+	void *stack;            /* [I] */
+	uint32_t batch;         /* [I] victims a batch; 0: no thread */
+	size_t frames_free;     /* [P] written by the core; read as an atomic */
+	_Atomic uint32_t state; /* [A] enum zl_reclaim_state */
+	_Atomic uint32_t low;   /* [A] fewer free frames wake it; 0: nobody is there */
+	uint32_t calm;          /* turns in a row that left most of the reserve; the thread's own */
+};
+
 /* Where the RAM goes; budget.c. Pages unless said otherwise. */
 struct zl_budget {
 	uint64_t ram_bytes;         /* [E] as the user set it last */
@@ -65,6 +84,7 @@ struct zpager {
 	struct zl_budget budget;
 	struct zl_gate gate;
 	struct zl_monitor monitor;
+	struct zl_reclaim reclaim;
 	bool *alive;    /* [I] its page is wiped in a forked child */
 	bool sigbus;    /* [I] fault mode signal */
 	bool user_only; /* [I] */
@@ -100,11 +120,29 @@ bool zl_gate_try(struct zl_gate *gate, uint32_t tid);
 void zl_gate_close(struct zl_gate *gate);
 void zl_gate_open(struct zl_gate *gate);
 
-/* ---- monitor.c, sigbus.c ------------------------------------------------------------------ */
+/* ---- monitor.c, reclaim.c, sigbus.c ------------------------------------------------------------------ */
 
 /* zl_monitor_start, zl_monitor_stop - the thread. 0 | Z_ERR_NOMEM. */
 int zl_monitor_start(struct zpager *z);
 void zl_monitor_stop(struct zpager *z);
+
+/* zl_thread_start - a thread with all signals blocked on a stack of ours. 0 | Z_ERR_NOMEM. */
+int zl_thread_start(pthread_t *thread, void *stack, size_t bytes, void *(*run)(void *),
+		    struct zpager *z);
+
+/* zl_reclaim_start, zl_reclaim_stop - the thread, where it makes sense. 0 | Z_ERR_NOMEM. */
+int zl_reclaim_start(struct zpager *z);
+void zl_reclaim_stop(struct zpager *z);
+void zl_reclaim_wake(struct zpager *z);
+
+/* zl_reclaim_note - after each fault. Async-signal-safe. */
+static inline void zl_reclaim_note(struct zpager *z)
+{
+	if (__atomic_load_n(&z->reclaim.frames_free, __ATOMIC_RELAXED) <
+	    atomic_load_explicit(&z->reclaim.low, memory_order_relaxed)) {
+		zl_reclaim_wake(z);
+	}
+}
 
 /*
  * zl_sigbus_start - faults of the instance are served in the handler of SIGBUS from now on.

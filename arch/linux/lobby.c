@@ -101,8 +101,7 @@ int zl_lobby_return(struct zl_port *port, uint32_t place, uintptr_t va)
 	return 0;
 }
 
-void zl_lobby_drop(struct zl_port *port, uint32_t place, struct zl_drop *drop)
+void zl_lobby_free(struct zl_port *port, uint32_t place)
 {
-	zl_drop_add(port, drop, (uintptr_t)zl_lobby_page(port, place));
 	set_taken(port, place, false);
 }

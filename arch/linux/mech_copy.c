@@ -6,7 +6,7 @@
  * Theory. Filling by COPY adds a mapping and so needs no shoot-down, the dearest thing when several
  * threads run. A page attached as just read arrives write-protected: its first write is reported
  * and sets DIRTY; while it stays clean, leaving needs neither protection nor a write. A dirty page
- * leaves in three steps: detach protects it (neighbours in one call), the store reads it where it
+ * leaves in three steps: detach protects it (protect.c), the store reads it where it
  * lies, release drops the RAM of a whole batch with one shoot-down. A write to a protected page is
  * reported, and waits in the core until the page is out, or is back. With a lobby (lobby.c) a dirty
  * page is not protected but moved there; clean ones, which are protected, stay where they are.
@@ -26,6 +26,8 @@
 #include <unistd.h>
 
 #include "port.h"
+
+#define SLOT_PLACED (UINT64_C(1) << 63) /* in slot_frame: the page is in the window already */
 
 static uint64_t frame_key(z_phys_t phys)
 {
@@ -63,15 +65,17 @@ static void slot_give(struct zl_port *port, const char *slot)
 	atomic_fetch_and_explicit(&port->slots_used, ~(UINT64_C(1) << i), memory_order_release);
 }
 
-static const char *slot_find(struct zl_port *port, z_phys_t phys)
+/* The slot of this frame; nslots if there is none. */
+static uint32_t slot_find(const struct zl_port *port, z_phys_t phys)
 {
-	for (uint32_t i = 0; i < port->nslots; i++) {
-		uint64_t key = atomic_load_explicit(&port->slot_frame[i], memory_order_relaxed);
-		if (key == frame_key(phys)) {
-			return port->slots + (size_t)i * Z_PAGE_SIZE;
-		}
+	uint32_t i = 0;
+
+	while (i < port->nslots &&
+	       (atomic_load_explicit(&port->slot_frame[i], memory_order_relaxed) & ~SLOT_PLACED) !=
+		       frame_key(phys)) {
+		i++;
 	}
-	return NULL;
+	return i;
 }
 
 static bool may_read(uint64_t e)
@@ -132,10 +136,14 @@ static int attach_status(int error)
 
 static int attach_absent(struct zl_port *port, const struct z_page_op *op, bool protect)
 {
-	const char *slot = slot_find(port, op->phys);
+	uint32_t i = slot_find(port, op->phys);
+	const char *slot = port->slots + (size_t)i * Z_PAGE_SIZE;
 
-	if (slot == NULL) {
+	if (i == port->nslots) {
 		return Z_ERR_AGAIN;
+	}
+	if ((atomic_load_explicit(&port->slot_frame[i], memory_order_relaxed) & SLOT_PLACED) != 0) {
+		return 0;
 	}
 	int error = zl_uffd_copy(port->uffd, op->va, slot, protect);
 	if (error == -EEXIST) {
@@ -143,7 +151,23 @@ static int attach_absent(struct zl_port *port, const struct z_page_op *op, bool 
 		(void)madvise((void *)op->va, Z_PAGE_SIZE, MADV_DONTNEED);
 		error = zl_uffd_copy(port->uffd, op->va, slot, protect);
 	}
-	return error == 0 ? 0 : attach_status(error);
+	if (error != 0) {
+		return attach_status(error);
+	}
+	atomic_fetch_or_explicit(&port->slot_frame[i], SLOT_PLACED, memory_order_relaxed);
+	return 0;
+}
+
+/* The copying is done before the lock is taken; the entry is attach's. */
+static size_t copy_place(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as)
+{
+	size_t failed = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		ops[i].status = attach_absent(ctx, &ops[i], as == Z_ATTACH_CLEAN);
+		failed += ops[i].status != 0;
+	}
+	return failed;
 }
 
 static int attach_one(struct zl_port *port, const struct z_page_op *op, bool clean)
@@ -184,7 +208,7 @@ static size_t copy_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_att
 /* ---- leaving ------------------------------------------------------------------------------- */
 
 /* Pages order[0], order[1], ... that are writable and neighbours: how many. */
-static size_t run_length(struct zl_port *port, const struct z_page_op *ops, const uint8_t *order,
+static size_t run_length(struct zl_port *port, const struct z_page_op *ops, const uint16_t *order,
 			 size_t n)
 {
 	size_t length = 0;
@@ -219,34 +243,14 @@ static size_t hold_in_place(struct zl_port *port, struct z_page_op *op, int stat
 	return 0;
 }
 
-static int protect_run(struct zl_port *port, uintptr_t va, size_t pages)
-{
-	return zl_uffd_protect(port->uffd, va, pages * Z_PAGE_SIZE, true) == 0 ? 0 : Z_ERR_BUSY;
-}
-
-static size_t hold_run(struct zl_port *port, struct z_page_op *ops, const uint8_t *order, size_t n)
-{
-	int status = protect_run(port, ops[order[0]].va, n);
-	size_t failed = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		failed += hold_in_place(port, &ops[order[i]], status);
-	}
-	return failed;
-}
-
 /* Take the pages of a run, or some of them; *failed_inout counts those that stay. How many. */
-static size_t detach_run(struct zl_port *port, struct z_page_op *ops, const uint8_t *order,
+static size_t detach_run(struct zl_port *port, struct z_page_op *ops, const uint16_t *order,
 			 size_t n, size_t *failed_inout)
 {
 	uintptr_t va = ops[order[0]].va;
 	uint32_t place;
 	int error;
 
-	if (port->lobby == NULL) {
-		*failed_inout += hold_run(port, ops, order, n);
-		return n;
-	}
 	size_t moved = zl_lobby_leave(port, va, n, &place, &error);
 	for (size_t i = 0; i < moved; i++) {
 		held(port, &ops[order[i]],
@@ -264,16 +268,41 @@ static size_t detach_run(struct zl_port *port, struct z_page_op *ops, const uint
 		/* The program dropped the page behind our back: zeros are what it wants to find. */
 		zl_op_touch(port, va, Z_ACCESS_READ);
 	}
-	*failed_inout += hold_run(port, ops, order, 1);
-	return 1;
+	size_t one = zl_protect_some(port, ops, order, 1, &error);
+	*failed_inout += hold_in_place(port, &ops[order[0]], error == 0 ? 0 : Z_ERR_BUSY);
+	return one;
+}
+
+/* Without a lobby all stay where they are. */
+static size_t detach_in_place(struct zl_port *port, struct z_page_op *ops, size_t n)
+{
+	const uint16_t *order = port->order;
+	bool alone = zl_alone(port);
+	size_t failed = 0;
+
+	for (size_t i = 0; i < n;) {
+		size_t end = i + 1;
+		int error = 0;
+
+		if (!alone && (*zl_pt_at(port, ops[order[i]].va) & ZL_PT_WP) == 0) {
+			end = i + zl_protect_some(port, ops, order + i, n - i, &error);
+		}
+		for (; i < end; i++) {
+			failed += hold_in_place(port, &ops[order[i]], error == 0 ? 0 : Z_ERR_BUSY);
+		}
+	}
+	return failed;
 }
 
 static size_t detach_batch(struct zl_port *port, struct z_page_op *ops, size_t n)
 {
-	uint8_t order[Z_BATCH_MAX];
+	const uint16_t *order = port->order;
 	size_t failed = 0;
 
-	zl_sort_ops(ops, n, order);
+	zl_sort_ops(port, ops, n);
+	if (port->lobby == NULL) {
+		return detach_in_place(port, ops, n);
+	}
 	for (size_t i = 0; i < n;) {
 		size_t run = run_length(port, ops, order + i, n - i);
 		if (run > 0) {
@@ -290,37 +319,41 @@ static size_t copy_detach(void *ctx, struct z_page_op *ops, size_t n)
 {
 	size_t failed = 0;
 
-	for (size_t done = 0; done < n; done += Z_BATCH_MAX) {
-		size_t part = n - done < Z_BATCH_MAX ? n - done : Z_BATCH_MAX;
+	for (size_t done = 0; done < n; done += Z_AHEAD_MAX) {
+		size_t part = n - done < Z_AHEAD_MAX ? n - done : Z_AHEAD_MAX;
 		failed += detach_batch(ctx, ops + done, part);
 	}
 	return failed;
 }
 
-static void release_batch(struct zl_port *port, struct z_page_op *ops, size_t n)
+/* The RAM goes, in the window or in the lobby. */
+static void copy_vacate(void *ctx, const struct z_page_op *ops, size_t n)
 {
-	uint8_t order[Z_BATCH_MAX];
-	struct zl_drop drop = {.n = 0};
+	struct zl_port *port = ctx;
 
-	zl_sort_ops(ops, n, order);
+	zl_drop_begin(port);
 	for (size_t i = 0; i < n; i++) {
-		struct z_page_op *op = &ops[order[i]];
-		uint64_t *e = zl_pt_at(port, op->va);
-		if ((*e & ZL_PT_LOBBY) != 0 && zl_pt_kind(*e) == Z_ENTRY_HELD) {
-			zl_lobby_drop(port, zl_pt_place(*e), &drop);
-		} else if ((*e & ZL_PT_PRESENT) != 0) {
-			zl_drop_add(port, &drop, op->va);
-		}
-		*e = op->untouched ? zl_pt_make(Z_ENTRY_UNTOUCHED, *e, 0)
-				   : zl_pt_make(Z_ENTRY_OUT, *e, op->loc.v);
+		uint64_t e = __atomic_load_n(zl_pt_at(port, ops[i].va), __ATOMIC_RELAXED);
+
+		zl_drop_add(port, (e & ZL_PT_LOBBY) != 0
+					  ? (uintptr_t)zl_lobby_page(port, zl_pt_place(e))
+					  : ops[i].va);
 	}
-	zl_drop_now(port, &drop);
+	zl_drop_now(port);
 }
 
 static void copy_release(void *ctx, struct z_page_op *ops, size_t n)
 {
-	for (size_t done = 0; done < n; done += Z_BATCH_MAX) {
-		release_batch(ctx, ops + done, n - done < Z_BATCH_MAX ? n - done : Z_BATCH_MAX);
+	struct zl_port *port = ctx;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t *e = zl_pt_at(port, ops[i].va);
+
+		if ((*e & ZL_PT_LOBBY) != 0 && zl_pt_kind(*e) == Z_ENTRY_HELD) {
+			zl_lobby_free(port, zl_pt_place(*e));
+		}
+		*e = ops[i].untouched ? zl_pt_make(Z_ENTRY_UNTOUCHED, *e, 0)
+				      : zl_pt_make(Z_ENTRY_OUT, *e, ops[i].loc.v);
 	}
 }
 
@@ -340,4 +373,6 @@ const struct z_arch_ops zl_copy_ops = {
 	.scratch = copy_scratch,
 	.scratch_done = copy_scratch_done,
 	.touch = zl_op_touch,
+	.place = copy_place,
+	.vacate = copy_vacate,
 };

@@ -118,14 +118,13 @@ static bool take_surplus(struct zl_port *port, z_phys_t phys)
 
 static void drop_surplus(struct zl_port *port)
 {
-	struct zl_drop drop = {.n = 0};
-
+	zl_drop_begin(port);
 	for (uint32_t i = 0; i < port->nsurplus; i++) {
 		if (take_surplus(port, port->surplus_list[i])) {
-			zl_drop_add(port, &drop, pool_page(port, port->surplus_list[i]));
+			zl_drop_add(port, pool_page(port, port->surplus_list[i]));
 		}
 	}
-	zl_drop_now(port, &drop);
+	zl_drop_now(port);
 	port->nsurplus = 0;
 }
 
@@ -240,7 +239,7 @@ static int move_out(struct zl_port *port, uintptr_t va, z_phys_t phys)
 }
 
 /* Neighbours in the window that lie in neighbouring frames, so that one move takes them all. */
-static size_t move_run(struct zl_port *port, const struct z_page_op *ops, const uint8_t *order,
+static size_t move_run(struct zl_port *port, const struct z_page_op *ops, const uint16_t *order,
 		       size_t n)
 {
 	size_t length = 1;
@@ -259,10 +258,10 @@ static size_t move_run(struct zl_port *port, const struct z_page_op *ops, const 
 
 static size_t detach_batch(struct zl_port *port, struct z_page_op *ops, size_t n)
 {
-	uint8_t order[Z_BATCH_MAX];
+	const uint16_t *order = port->order;
 	size_t failed = 0;
 
-	zl_sort_ops(ops, n, order);
+	zl_sort_ops(port, ops, n);
 	for (size_t i = 0; i < n;) {
 		size_t run = move_run(port, ops, order + i, n - i);
 		for (size_t end = i + (run > 0 ? run : 1); i < end; i++) {
@@ -297,8 +296,8 @@ static size_t move_detach(void *ctx, struct z_page_op *ops, size_t n)
 {
 	size_t failed = 0;
 
-	for (size_t done = 0; done < n; done += Z_BATCH_MAX) {
-		size_t part = n - done < Z_BATCH_MAX ? n - done : Z_BATCH_MAX;
+	for (size_t done = 0; done < n; done += Z_AHEAD_MAX) {
+		size_t part = n - done < Z_AHEAD_MAX ? n - done : Z_AHEAD_MAX;
 		failed += detach_batch(ctx, ops + done, part);
 	}
 	return failed;
@@ -313,31 +312,28 @@ static bool too_many(struct zl_port *port)
 static void move_release(void *ctx, struct z_page_op *ops, size_t n)
 {
 	struct zl_port *port = ctx;
-	struct zl_drop drop = {.n = 0};
-
 	for (size_t i = 0; i < n; i++) {
 		uint64_t *e = zl_pt_at(port, ops[i].va);
 		struct z_entry old = zl_pt_entry(*e);
 		*e = ops[i].untouched ? zl_pt_make(Z_ENTRY_UNTOUCHED, *e, 0)
 				      : zl_pt_make(Z_ENTRY_OUT, *e, ops[i].loc.v);
 		if (old.kind == Z_ENTRY_HELD && too_many(port) && mark(port, old.phys, false)) {
-			zl_drop_add(port, &drop, pool_page(port, old.phys));
+			zl_drop_add(port, pool_page(port, old.phys));
 		}
 	}
-	zl_drop_now(port, &drop);
+	zl_drop_now(port);
 }
 
 void zl_move_trim(struct zl_port *port, const struct z_page_frame *frames)
 {
-	struct zl_drop drop = {.n = 0};
-
+	zl_drop_begin(port);
 	for (uint32_t i = 0; i < port->nframes && port->pool != NULL; i++) {
 		z_phys_t phys = z_phys(i * Z_PAGE_SIZE);
 		if (z_page_frame_is_reserved(&frames[i]) && mark(port, phys, false)) {
-			zl_drop_add(port, &drop, pool_page(port, phys));
+			zl_drop_add(port, pool_page(port, phys));
 		}
 	}
-	zl_drop_now(port, &drop);
+	zl_drop_now(port);
 }
 
 const struct z_arch_ops zl_move_ops = {

@@ -75,6 +75,7 @@ static void serve(struct zpager *z, const struct uffd_msg *msg)
 		if (result != Z_FAULT_RESOLVED) {
 			failed(z, result, va, tid);
 		} else {
+			zl_reclaim_note(z);
 			zl_tell_fault(z, va, write);
 			zl_follow(&z->monitor.follow, tid);
 		}
@@ -110,9 +111,9 @@ static void *monitor_run(void *arg)
 	}
 }
 
-static int create(struct zpager *z)
+int zl_thread_start(pthread_t *thread, void *stack, size_t bytes, void *(*run)(void *),
+		    struct zpager *z)
 {
-	struct zl_monitor *m = &z->monitor;
 	pthread_attr_t attr;
 	sigset_t all;
 	sigset_t saved;
@@ -120,11 +121,11 @@ static int create(struct zpager *z)
 	if (pthread_attr_init(&attr) != 0) {
 		return Z_ERR_NOMEM;
 	}
-	int error = pthread_attr_setstack(&attr, m->stack, STACK_BYTES);
+	int error = pthread_attr_setstack(&attr, stack, bytes);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
 	if (error == 0) {
-		error = pthread_create(&m->thread, &attr, monitor_run, z);
+		error = pthread_create(thread, &attr, run, z);
 	}
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	pthread_attr_destroy(&attr);
@@ -138,7 +139,9 @@ int zl_monitor_start(struct zpager *z)
 	zl_follow_init(&m->follow);
 	m->stop_fd = eventfd(0, EFD_CLOEXEC);
 	m->stack = zl_pages_alloc(STACK_BYTES);
-	int error = m->stop_fd >= 0 && m->stack != NULL ? create(z) : Z_ERR_NOMEM;
+	int error = m->stop_fd >= 0 && m->stack != NULL
+			    ? zl_thread_start(&m->thread, m->stack, STACK_BYTES, monitor_run, z)
+			    : Z_ERR_NOMEM;
 	m->running = error == 0;
 	if (error != 0) {
 		zl_monitor_stop(z);

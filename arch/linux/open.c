@@ -74,7 +74,8 @@ static int choose_mechanism(struct zpager *z, const struct zpager_options *o, st
 	const char *mechanism = or_default(o->mechanism, "auto");
 
 	if (is(mechanism, "auto")) {
-		z->mechanism = zl_probe()->move ? "copy-move" : "copy";
+		/* In signal mode the program pins what it hands to the kernel: no device writes here. */
+		z->mechanism = zl_probe()->move && !z->sigbus ? "copy-move" : "copy";
 	} else if (is(mechanism, "copy")) {
 		z->mechanism = "copy";
 	} else if (is(mechanism, "copy-move")) {
@@ -233,7 +234,9 @@ static int open_pager(struct zpager *z, struct z_pager_config *config, struct te
 {
 	z->frames = zl_pages_alloc(config->nframes * sizeof(struct z_page_frame));
 	z->memory = zl_pages_alloc(z->memory_bytes);
+	z->reclaim.batch = config->ahead_batch;
 	config->frames = z->frames;
+	config->free_count = &z->reclaim.frames_free;
 	if (z->frames == NULL || z->memory == NULL) {
 		return say(text, Z_ERR_NOMEM, "no memory for the metadata of %u page frames",
 			   config->nframes);
@@ -258,9 +261,14 @@ static int start(struct zpager *z, struct text *text)
 		return say(text, Z_ERR_NOMEM, "no memory for the mark of life");
 	}
 	*z->alive = true;
-	int error = z->sigbus ? zl_sigbus_start(z) : zl_monitor_start(z);
+	z->port.faults_in_thread = z->sigbus;
+	int error = zl_reclaim_start(z);
 
+	if (error == 0) {
+		error = z->sigbus ? zl_sigbus_start(z) : zl_monitor_start(z);
+	}
 	if (error != 0) {
+		zl_reclaim_stop(z);
 		return say(text, error, "fault mode %s could not be started: %s",
 			   z->sigbus ? "signal" : "monitor", z_strerror(error));
 	}
@@ -352,7 +360,11 @@ int zpager_close(struct zpager *z)
 	if (error != 0) {
 		return error;
 	}
+	zl_reclaim_stop(z);
 	error = z_pager_destroy(z->pager);
+	if (error != 0) {
+		(void)zl_reclaim_start(z);
+	}
 	zl_leave(z, &saved);
 	if (error != 0) {
 		return zl_fail(z, error, "something is pinned, or another thread is inside: %s",

@@ -55,6 +55,7 @@ static int register_all(struct zl_port *port)
 
 static void open_helpers(struct zl_port *port)
 {
+	port->pid = getpid();
 	port->pidfd =
 		port->features->vector_dontneed ? (int)syscall(SYS_pidfd_open, getpid(), 0) : -1;
 	port->mem_fd = port->features->proc_mem ? open("/proc/self/mem", O_RDONLY | O_CLOEXEC) : -1;
@@ -144,6 +145,7 @@ int zl_port_open(struct zl_port *port, const struct zl_port_config *config, char
 	port->pidfd = -1;
 	port->mem_fd = -1;
 	port->nframes = config->nframes;
+	(void)pthread_mutex_init(&port->drop_lock, NULL);
 	TEXT("%s", "");
 
 	int error = open_uffd(port, config, text, text_bytes);
@@ -192,6 +194,7 @@ void zl_port_close(struct zl_port *port)
 	close_fd(port->uffd);
 	close_fd(port->pidfd);
 	close_fd(port->mem_fd);
+	(void)pthread_mutex_destroy(&port->drop_lock);
 	memset(port, 0, sizeof(*port));
 }
 

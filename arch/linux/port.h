@@ -16,6 +16,7 @@
 #ifndef ZL_PORT_H
 #define ZL_PORT_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/uio.h>
 
@@ -28,6 +29,12 @@
 #define ZL_SLOTS_MAX   64
 #define ZL_LOBBY_PAGES 512
 
+/* Ranges whose RAM is to be dropped, collected so that there is one shoot-down for all. */
+struct zl_drop {
+	size_t n;
+	struct iovec ranges[Z_AHEAD_MAX];
+};
+
 struct zl_port {
 	struct z_arch_ops ops; /* [I] what the core is given */
 	struct zl_env env;
@@ -36,6 +43,8 @@ struct zl_port {
 	size_t pages;                       /* [I] */
 	uint64_t *pt;                       /* [I] pages entries of pt.h, each [P] */
 	int uffd;                           /* [I] a forked child gets its own */
+	bool faults_in_thread;              /* [I] whoever faults is in the pager itself */
+	pid_t pid;                          /* [I] */
 	int pidfd;                          /* [I] ourselves, for process_madvise; -1: not used */
 	int mem_fd;                         /* [I] /proc/self/mem; -1: not used */
 
@@ -49,6 +58,10 @@ struct zl_port {
 	char *lobby;                              /* [I] ZL_LOBBY_PAGES pages, registered */
 	uint64_t lobby_used[ZL_LOBBY_PAGES / 64]; /* [P] bit a place */
 	bool forked;                              /* [P] pages may be shared with a child */
+
+	uint16_t order[Z_AHEAD_MAX]; /* [P] a batch by address */
+	pthread_mutex_t drop_lock;   /* after P, or without it */
+	struct zl_drop drop;         /* [drop_lock] empty when it is free */
 
 	/* The pool of "move". */
 	char *pool;                  /* [I] nframes pages, registered */
@@ -110,18 +123,16 @@ unsigned int zl_op_info(void *ctx, uintptr_t va, bool clear_accessed);
 void zl_op_hold(void *ctx, uintptr_t va, z_phys_t phys);
 void zl_op_touch(void *ctx, uintptr_t va, unsigned int access);
 
-/* Ranges whose RAM is to be dropped, collected so that there is one shoot-down for all. */
-struct zl_drop {
-	size_t n;
-	struct iovec ranges[Z_BATCH_MAX];
-};
+/*
+ * zl_drop_begin - nobody else collects until zl_drop_now. zl_drop_add - one more page. zl_drop_now - drop
+ * what was collected, with one shoot-down for all.
+ */
+void zl_drop_begin(struct zl_port *port);
+void zl_drop_add(struct zl_port *port, uintptr_t va);
+void zl_drop_now(struct zl_port *port);
 
-/* zl_drop_add - one more page. zl_drop_now - drop what was collected. */
-void zl_drop_add(struct zl_port *port, struct zl_drop *drop, uintptr_t va);
-void zl_drop_now(struct zl_port *port, struct zl_drop *drop);
-
-/* zl_sort_ops - order[] becomes the indices of ops by address. n <= Z_BATCH_MAX. */
-void zl_sort_ops(const struct z_page_op *ops, size_t n, uint8_t *order);
+/* zl_sort_ops - port->order[] becomes the indices of ops by address. n <= Z_AHEAD_MAX. */
+void zl_sort_ops(struct zl_port *port, const struct z_page_op *ops, size_t n);
 
 extern const struct z_arch_ops zl_copy_ops;
 extern const struct z_arch_ops zl_move_ops;
@@ -135,6 +146,18 @@ size_t zl_move_bitmap_bytes(uint32_t nframes);
 
 /* zl_move_trim - give back the RAM of frames out of service; looks at all. Pager lock held. */
 void zl_move_trim(struct zl_port *port, const struct z_page_frame *frames);
+
+/* ---- protect.c ---------------------------------------------------------------------------- */
+
+/* zl_alone - is the caller the only one who could write to paged memory now, and will be until it returns? */
+bool zl_alone(const struct zl_port *port);
+
+/*
+ * zl_protect_some - write-protect the pages order[0], order[1], ... of ops, sorted by address, as far as
+ * one call should go. n > 0. Returns how many of them, at least 1; *error_out is 0, or why none of these is.
+ */
+size_t zl_protect_some(struct zl_port *port, const struct z_page_op *ops, const uint16_t *order,
+		       size_t n, int *error_out);
 
 /* ---- lobby.c ------------------------------------------------------------------------------ */
 
@@ -151,9 +174,9 @@ size_t zl_lobby_leave(struct zl_port *port, uintptr_t va, size_t pages, uint32_t
 /* zl_lobby_page - the page itself. */
 void *zl_lobby_page(const struct zl_port *port, uint32_t place);
 
-/* zl_lobby_return - back to the window. zl_lobby_drop - gone; the place is free after zl_drop_now. */
+/* zl_lobby_return - back to the window. zl_lobby_free - the place has no page any more. */
 int zl_lobby_return(struct zl_port *port, uint32_t place, uintptr_t va);
-void zl_lobby_drop(struct zl_port *port, uint32_t place, struct zl_drop *drop);
+void zl_lobby_free(struct zl_port *port, uint32_t place);
 
 /* ---- window.c ----------------------------------------------------------------------------- */
 

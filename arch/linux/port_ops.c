@@ -171,38 +171,36 @@ void zl_op_touch(void *ctx, uintptr_t va, unsigned int access)
 	}
 }
 
-void zl_sort_ops(const struct z_page_op *ops, size_t n, uint8_t *order)
+/* By Shell's method: the batches of an algorithm that goes by address come nearly in order. */
+void zl_sort_ops(struct zl_port *port, const struct z_page_op *ops, size_t n)
 {
+	static const size_t gaps[] = {301, 132, 57, 23, 10, 4, 1};
+	uint16_t *order = port->order;
+
 	for (size_t i = 0; i < n; i++) {
-		size_t at = i;
-		while (at > 0 && ops[order[at - 1]].va > ops[i].va) {
-			order[at] = order[at - 1];
-			at--;
+		order[i] = (uint16_t)i;
+	}
+	for (size_t g = 0; g < sizeof(gaps) / sizeof(gaps[0]); g++) {
+		for (size_t i = gaps[g]; i < n; i++) {
+			uint16_t one = order[i];
+			size_t at = i;
+
+			while (at >= gaps[g] && ops[order[at - gaps[g]]].va > ops[one].va) {
+				order[at] = order[at - gaps[g]];
+				at -= gaps[g];
+			}
+			order[at] = one;
 		}
-		order[at] = (uint8_t)i;
 	}
 }
 
-_Static_assert(Z_BATCH_MAX <= 256, "zl_sort_ops() counts in bytes");
-
-void zl_drop_add(struct zl_port *port, struct zl_drop *drop, uintptr_t va)
+void zl_drop_begin(struct zl_port *port)
 {
-	if (drop->n > 0) {
-		struct iovec *last = &drop->ranges[drop->n - 1];
-		if ((uintptr_t)last->iov_base + last->iov_len == va) {
-			last->iov_len += Z_PAGE_SIZE;
-			return;
-		}
-	}
-	if (drop->n == Z_BATCH_MAX) {
-		zl_drop_now(port, drop);
-	}
-	drop->ranges[drop->n].iov_base = (void *)va;
-	drop->ranges[drop->n].iov_len = Z_PAGE_SIZE;
-	drop->n++;
+	(void)pthread_mutex_lock(&port->drop_lock);
 }
 
-void zl_drop_now(struct zl_port *port, struct zl_drop *drop)
+/* One call for all that was collected. */
+static void drop_ranges(struct zl_port *port, struct zl_drop *drop)
 {
 	size_t first = 0;
 	size_t bytes = 0;
@@ -222,4 +220,29 @@ void zl_drop_now(struct zl_port *port, struct zl_drop *drop)
 			      MADV_DONTNEED);
 	}
 	drop->n = 0;
+}
+
+void zl_drop_add(struct zl_port *port, uintptr_t va)
+{
+	struct zl_drop *drop = &port->drop;
+
+	if (drop->n > 0) {
+		struct iovec *last = &drop->ranges[drop->n - 1];
+		if ((uintptr_t)last->iov_base + last->iov_len == va) {
+			last->iov_len += Z_PAGE_SIZE;
+			return;
+		}
+	}
+	if (drop->n == Z_AHEAD_MAX) {
+		drop_ranges(port, drop);
+	}
+	drop->ranges[drop->n].iov_base = (void *)va;
+	drop->ranges[drop->n].iov_len = Z_PAGE_SIZE;
+	drop->n++;
+}
+
+void zl_drop_now(struct zl_port *port)
+{
+	drop_ranges(port, &port->drop);
+	(void)pthread_mutex_unlock(&port->drop_lock);
 }

@@ -9,8 +9,8 @@
  *   UNMAPPED       0         absent, PROT_NONE
  *   UNTOUCHED,OUT  0         absent: a touch is reported to us
  *   IN             1         present; write-protected iff WP
- *   HELD           0         absent: being filled
- *   HELD           1         present and write-protected: being written out
+ *   HELD           0         absent: being filled; present for a moment before it is IN
+ *   HELD           1         present, nobody can write: being written out; absent once it is safe
  *   HELD, LOBBY    0         absent: being written out from its place in the lobby
  *
  *   63                            12  11      10        9          8    7       6..3   2..0

@@ -134,6 +134,7 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 		if (result != Z_FAULT_RESOLVED) {
 			zl_report_fault(result, va);
 		} else {
+			zl_reclaim_note(z);
 			zl_tell_fault(z, va, (access & Z_ACCESS_WRITE) != 0);
 		}
 	}

@@ -36,6 +36,14 @@ static void bring_in(struct zl_port *port, struct z_page_op *op, unsigned char b
 	port->ops.scratch_done(port, op->va, op->phys, scratch, Z_SCRATCH_FILL);
 }
 
+static void release(struct zl_port *port, struct z_page_op *op)
+{
+	if (port->ops.vacate != NULL) {
+		port->ops.vacate(port, op, 1);
+	}
+	port->ops.release(port, op, 1);
+}
+
 static void test_protect_while_saving(void **state)
 {
 	static struct zl_port port;
@@ -68,7 +76,7 @@ static void test_protect_while_saving(void **state)
 	assert_false(kernel_may_read(va + 2 * LIB_PAGE));
 	port.ops.scratch_done(&port, ops[1].va, ops[1].phys, (void *)(uintptr_t)save,
 			      Z_SCRATCH_SAVE);
-	port.ops.release(&port, &ops[1], 1);
+	release(&port, &ops[1]);
 	assert_false(kernel_may_read(va + LIB_PAGE));
 
 	/* What may not even be read can leave too. */
@@ -77,7 +85,7 @@ static void test_protect_while_saving(void **state)
 	assert_int_equal(save[100], 1);
 	port.ops.scratch_done(&port, ops[0].va, ops[0].phys, (void *)(uintptr_t)save,
 			      Z_SCRATCH_SAVE);
-	port.ops.release(&port, &ops[0], 1);
+	release(&port, &ops[0]);
 
 	assert_int_equal(port.ops.protect(&port, va, 3, rw), 0);
 	assert_true(kernel_may_read(va + 2 * LIB_PAGE));
