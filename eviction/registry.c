@@ -9,8 +9,9 @@
 #include <zpager/eviction.h>
 
 static const struct z_eviction_ops *const algorithms[] = {
-	&z_eviction_nru,    &z_eviction_clock,    &z_eviction_lru,   &z_eviction_sieve,
-	&z_eviction_s3fifo, &z_eviction_clockpro, &z_eviction_mglru, &z_eviction_learned,
+	&z_eviction_nru,   &z_eviction_clock,   &z_eviction_lru,
+	&z_eviction_sieve, &z_eviction_s3fifo,  &z_eviction_clockpro,
+	&z_eviction_mglru, &z_eviction_learned, &z_eviction_sweep,
 };
 
 static bool same_name(const char *a, const char *b)

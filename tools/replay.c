@@ -44,7 +44,7 @@ struct machine {
 	uint32_t used;     /* frames that were filled at least once */
 	uint32_t once;     /* sample() in this choice of a victim */
 	const char *error;
-	uint64_t *order; /* readaround: page numbers ascending, and their pages */
+	uint64_t *order; /* page numbers ascending, and their pages */
 	uint32_t *order_page;
 };
 
@@ -141,6 +141,33 @@ static uint32_t place(const struct machine *m, uint64_t number)
 	return low;
 }
 
+static const struct z_page_frame *candidate_of(const struct machine *m, uint32_t at)
+{
+	uint32_t page = m->order_page[at];
+	const struct z_page_frame *pf = &m->host.frames[m->in[page]];
+
+	return (m->bits[page] & RESIDENT) != 0 && (pf->flags & Z_PAGE_FRAME_QUEUED) != 0 ? pf
+											 : NULL;
+}
+
+/* As core/frame.c: so many pages to each side, the lower side first. */
+static const struct z_page_frame *near(void *core, const struct z_page_frame *pf)
+{
+	const struct machine *m = core;
+	uint64_t number = m->t->pages.number[page_in(m, pf)];
+	uint32_t at = place(m, number);
+	const struct z_page_frame *found = NULL;
+
+	for (uint32_t i = at; found == NULL && i-- > 0 && number - m->order[i] <= Z__NEAR;) {
+		found = candidate_of(m, i);
+	}
+	for (uint32_t i = at + 1;
+	     found == NULL && i < m->t->pages.count && m->order[i] - number <= Z__NEAR; i++) {
+		found = candidate_of(m, i);
+	}
+	return found;
+}
+
 /* The other pages of the aligned block, until one of them would push out the page that is wanted. */
 static void fill_around(struct machine *m, uint32_t page)
 {
@@ -163,7 +190,7 @@ static void miss(struct machine *m, uint32_t page, unsigned int touch)
 	if (!fill(m, page, touch & Z_INFO_DIRTY, Z_ADD_FAULT, UINT32_MAX)) {
 		return;
 	}
-	if (m->order != NULL) {
+	if (m->o->readaround > 1) {
 		fill_around(m, page);
 	}
 	m->bits[page] = (uint8_t)((m->bits[page] | touch) & ~TRAPS);
@@ -224,6 +251,22 @@ static void run_soft(struct machine *m)
 	}
 }
 
+static void run_none(struct machine *m)
+{
+	const uint32_t *refs = m->t->refs;
+
+	for (uint64_t i = 0; i < m->t->nrefs && m->error == NULL; i++) {
+		uint32_t page = pgt_page(refs[i]);
+		unsigned int bits = m->bits[page];
+
+		if ((bits & RESIDENT) == 0) {
+			miss(m, page, touch_of(refs[i]));
+		} else if ((refs[i] & PGT_WRITE) != 0 && (bits & Z_INFO_DIRTY) == 0) {
+			soft_fault(m, page, touch_of(refs[i]));
+		}
+	}
+}
+
 static int by_number(const void *a, const void *b, void *numbers)
 {
 	const uint64_t *number = numbers;
@@ -278,10 +321,10 @@ static bool machine_open(struct machine *m)
 		.frames = calloc(frames, sizeof(*m->host.frames)),
 		.nframes = frames,
 		.sample = sample,
+		.near = near,
 	};
 	if (m->ghosts.ghosts == NULL || m->bits == NULL || m->in == NULL || m->page_of == NULL ||
-	    m->state == NULL || m->host.frames == NULL ||
-	    (m->o->readaround > 1 && !sort_pages(m))) {
+	    m->state == NULL || m->host.frames == NULL || !sort_pages(m)) {
 		m->error = "out of memory";
 	} else if (m->ops->init(m->state, &m->host) != 0) {
 		m->error = "cannot have so many frames";
@@ -307,7 +350,9 @@ static const char *run_module(const struct pgt *t, const struct z_eviction_ops *
 	struct machine m = {.ops = ops, .t = t, .o = o, .r = r};
 
 	if (machine_open(&m)) {
-		if (o->access == REPLAY_SOFT) {
+		if (o->access == REPLAY_NONE) {
+			run_none(&m);
+		} else if (o->access == REPLAY_SOFT) {
 			run_soft(&m);
 		} else {
 			run_bits(&m);

@@ -25,6 +25,7 @@ enum replay_class {
 enum replay_access {
 	REPLAY_BITS, /* the MMU sets accessed bits by itself */
 	REPLAY_SOFT, /* a page whose bit was cleared traps, and the algorithm is told */
+	REPLAY_NONE, /* no accessed bit: the first write to a clean page traps, and is told; as on Linux */
 };
 
 struct replay_options {

@@ -35,6 +35,9 @@ struct sim_plan {
 	const char *svg; /* NULL: no picture */
 };
 
+/* The words for enum replay_access. */
+extern const char *const sim_access_names[3];
+
 /* What is known of a trace after its run; the trace itself is closed then. */
 struct sim_trace {
 	char name[PGT_NAME_BYTES];

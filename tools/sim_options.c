@@ -19,6 +19,9 @@
 
 #define FRAMES_MAX 4e9
 
+const char *const sim_access_names[3] = {
+	[REPLAY_BITS] = "bits", [REPLAY_SOFT] = "soft", [REPLAY_NONE] = "none"};
+
 static const char usage[] =
 	"usage: zpager sim --trace FILE[,FILE...] [OPTIONS]\n\n"
 	"Runs eviction algorithms over traces of page references (zpager trace records them), on\n"
@@ -29,8 +32,13 @@ static const char usage[] =
 	"                        5%:95%:5% (from, to, step); default 10%,25%,50%,75%,\n"
 	"                        with --svg 5%:100%:5%\n"
 	"  --eviction NAME,...   algorithms, or all (default)\n"
-	"  --access bits|soft    bits: the MMU sets the accessed bit; soft: a page whose bit was\n"
-	"                        cleared traps at the next touch, and the algorithm is told\n"
+	"  --access HOW          bits (default): the MMU sets the accessed bit; soft: a page "
+	"whose\n"
+	"                        bit was cleared traps at the next touch, and the algorithm is "
+	"told;\n"
+	"                        none: only the first write to a page that was read in is told, "
+	"as\n"
+	"                        in a Linux process\n"
 	"  --readaround N        a miss brings in the aligned block of N pages\n"
 	"  --json                all figures as JSON\n"
 	"  --svg FILE            misses against memory as a picture\n"
@@ -186,11 +194,13 @@ static int number(const char *option, const char *text, uint32_t most, uint32_t 
 
 static int take_access(struct sim_plan *plan, const char *text)
 {
-	if (strcmp(text, "bits") != 0 && strcmp(text, "soft") != 0) {
-		return cmd_fail(EXIT_USAGE, "--access %s: not bits or soft", text);
+	for (size_t i = 0; i < sizeof(sim_access_names) / sizeof(sim_access_names[0]); i++) {
+		if (strcmp(text, sim_access_names[i]) == 0) {
+			plan->options.access = (enum replay_access)i;
+			return 0;
+		}
 	}
-	plan->options.access = text[0] == 's' ? REPLAY_SOFT : REPLAY_BITS;
-	return 0;
+	return cmd_fail(EXIT_USAGE, "--access %s: not bits, soft or none", text);
 }
 
 /* 0 | an exit status, said why | -1 no such option */

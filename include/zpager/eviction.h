@@ -119,5 +119,6 @@ extern const struct z_eviction_ops z_eviction_s3fifo;
 extern const struct z_eviction_ops z_eviction_clockpro;
 extern const struct z_eviction_ops z_eviction_mglru;
 extern const struct z_eviction_ops z_eviction_learned;
+extern const struct z_eviction_ops z_eviction_sweep;
 
 #endif /* ZPAGER_EVICTION_H */

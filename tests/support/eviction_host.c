@@ -14,6 +14,7 @@
 
 #define GUARD_BYTES 16
 #define GUARD       0xa5
+#define NEAR_FRAMES 512
 
 static uint32_t number(const struct ev_host *h, const struct z_page_frame *pf)
 {
@@ -35,6 +36,29 @@ static unsigned int sample(void *core, const struct z_page_frame *pf, bool clear
 	return bits;
 }
 
+/*
+ * The closest candidate within reach below, else above; of equals the one with the lowest number. A large
+ * database has no neighbours here: the search is for all frames.
+ */
+static const struct z_page_frame *near(void *core, const struct z_page_frame *pf)
+{
+	const struct ev_host *h = core;
+	intptr_t best = INTPTR_MAX;
+	uint32_t found = h->host.nframes;
+
+	for (uint32_t i = 0; i < h->host.nframes && h->host.nframes <= NEAR_FRAMES; i++) {
+		intptr_t pages = ((intptr_t)pf->addr - (intptr_t)h->host.frames[i].addr) /
+				 (intptr_t)Z_PAGE_SIZE;
+		intptr_t rank = ev_near_rank(pages);
+
+		if (h->in[i] && &h->host.frames[i] != pf && rank < best) {
+			best = rank;
+			found = i;
+		}
+	}
+	return found < h->host.nframes ? &h->host.frames[found] : NULL;
+}
+
 void ev_open(struct ev_host *h, const struct z_eviction_ops *ops, uint32_t nframes)
 {
 	size_t room = (size_t)nframes + 1;
@@ -48,6 +72,7 @@ void ev_open(struct ev_host *h, const struct z_eviction_ops *ops, uint32_t nfram
 		.frames = calloc(room, sizeof(struct z_page_frame)),
 		.nframes = nframes,
 		.sample = sample,
+		.near = near,
 	};
 	assert_true(h->state != NULL && h->bits != NULL && h->in != NULL && h->host.frames != NULL);
 	memset(h->state + h->state_bytes, GUARD, GUARD_BYTES);

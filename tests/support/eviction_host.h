@@ -17,6 +17,17 @@
 
 #define EV_NONE UINT32_MAX
 
+#define EV_NEAR 32
+
+/* How near a page is that lies so many pages below (negative: above); INTPTR_MAX: out of reach. */
+static inline intptr_t ev_near_rank(intptr_t pages)
+{
+	if (pages > EV_NEAR || pages < -EV_NEAR || pages == 0) {
+		return INTPTR_MAX;
+	}
+	return pages > 0 ? pages : EV_NEAR - pages;
+}
+
 struct ev_host {
 	struct z_eviction_host host;
 	const struct z_eviction_ops *ops;

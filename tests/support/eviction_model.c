@@ -226,7 +226,7 @@ static const struct ev_model_ops *find_model(const char *name)
 			return &ev_models_more[i];
 		}
 	}
-	return NULL;
+	return strcmp(name, ev_model_sweep.name) == 0 ? &ev_model_sweep : NULL;
 }
 
 bool ev_model_open(struct ev_model *m, const char *name, uint32_t nframes)

@@ -39,9 +39,10 @@ struct ev_ghost_bucket {
 struct ev_model {
 	const struct ev_model_ops *ops;
 	uint32_t nframes;
-	struct ev_list a; /* clock, sieve: all; lru, mglru: young; nru: the ring; others: small */
-	struct ev_list b; /* lru: old; nru: set aside; mglru: middle; others: main */
-	struct ev_list c; /* mglru: old */
+	struct ev_list
+		a; /* clock, sieve, sweep: all; lru, mglru: young; nru: the ring; others: small */
+	struct ev_list b;               /* lru: old; nru: set aside; mglru: middle; others: main */
+	struct ev_list c;               /* mglru: old */
 	bool mark[EV_MODEL_FRAMES];     /* clock, nru, sieve: counts as used; lru: known */
 	bool cold[EV_MODEL_FRAMES];     /* nru, sieve, small */
 	bool first[EV_MODEL_FRAMES];    /* small, mglru: a use that is found does not count yet */
@@ -49,14 +50,17 @@ struct ev_model {
 	uint8_t bits[EV_MODEL_FRAMES];  /* accessed and dirty */
 	uint32_t page[EV_MODEL_FRAMES]; /* what the test put there */
 	struct ev_ghost_bucket ghosts[EV_MODEL_BUCKETS];
-	bool always_hot;  /* bits that are cleared are set again at once */
-	uint32_t newest;  /* lru, sieve, mglru, small */
-	uint32_t last;    /* the same */
-	uint32_t hand;    /* sieve: the frame to look at next, none: the oldest */
-	uint32_t back;    /* mglru: evicted not long ago */
-	uint32_t advised; /* mglru: cold by advice, not looked at since */
-	uint32_t share;   /* clockpro */
-	uint64_t steps;   /* clockpro: looks at the main list */
+	bool always_hot; /* bits that are cleared are set again at once */
+	uint32_t newest; /* lru, sieve, mglru, small */
+	uint32_t last;   /* the same */
+	uint32_t hand;   /* sieve: the frame to look at next, none: the oldest */
+	uint32_t back;   /* mglru: evicted not long ago; sweep: with this credit */
+	unsigned int back_credit;
+	uint8_t credit[EV_MODEL_FRAMES]; /* sweep */
+	uint32_t chance;                 /* sweep */
+	uint32_t advised;                /* mglru: cold by advice, not looked at since */
+	uint32_t share;                  /* clockpro */
+	uint64_t steps;                  /* clockpro: looks at the main list */
 	uint64_t looks;
 };
 
@@ -73,6 +77,8 @@ struct ev_model_ops {
 /* Those of eviction_model_more.c. */
 #define EV_MODELS_MORE 4
 extern const struct ev_model_ops ev_models_more[EV_MODELS_MORE];
+
+extern const struct ev_model_ops ev_model_sweep;
 
 /* ev_model_open - the model of that name, without candidates. Is there one? */
 bool ev_model_open(struct ev_model *m, const char *name, uint32_t nframes);
