@@ -41,7 +41,7 @@ static int help(void)
 		"  --ram SIZE          the budget: 64M, 2G (default " DEFAULT_RAM ")\n"
 		"  --store URI         where pages go; zpager list names them\n"
 		"                      (default tier:lz4:,file: - compressed RAM, then a file)\n"
-		"  --eviction NAME     who goes first; zpager list names them (default clock)\n"
+		"  --eviction NAME     who goes first; zpager list names them (default sweep)\n"
 		"  --fault-mode MODE   monitor (default): transparent for every system call\n"
 		"                      signal: faster; a system call on a page that is out fails\n"
 		"  --mechanism NAME    how pages leave: auto (default), copy-move or copy\n"

@@ -127,7 +127,7 @@ static int choose_store(struct zpager *z, const struct zpager_options *o, struct
 static int choose_eviction(struct zpager *z, const struct zpager_options *o,
 			   struct z_pager_config *config, struct text *text)
 {
-	const char *name = or_default(o->eviction, "clock");
+	const char *name = or_default(o->eviction, "sweep");
 
 	config->eviction = o->eviction_ops != NULL ? o->eviction_ops : z_eviction_find(name);
 	if (config->eviction == NULL) {

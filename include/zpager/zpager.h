@@ -43,7 +43,7 @@ struct z_eviction_ops;
 struct zpager_options {
 	uint64_t ram_bytes;     /* budget: frames, metadata, RAM of the store. 0: 256 MiB */
 	const char *store;      /* URI; NULL: "tier:lz4:,file:" */
-	const char *eviction;   /* name; NULL: "clock" */
+	const char *eviction;   /* name; NULL: "sweep" */
 	const char *fault_mode; /* "signal", "monitor" or "auto"; NULL: "auto" */
 	const char *mechanism;  /* "copy", "copy-move", "move" or "auto"; NULL: "auto" */
 	uint64_t window_bytes;  /* addresses to reserve. 0: 1 TiB */
