@@ -96,6 +96,8 @@ struct z_pager {
 	size_t mapped_pages;    /* [P] */
 	size_t committed_pages; /* [P] mapped without Z_MAP_NORESERVE */
 
+	struct z_ahead *ahead; /* [P] streams; NULL: nothing is read ahead */
+
 	struct z_ghost *ghosts; /* [P] */
 	uint32_t evictions;     /* [P] pages evicted, modulo 2^32 */
 
@@ -288,6 +290,10 @@ void z__wait_locked(struct z_pager *p, const void *channel); /* may drop */
  */
 void z__io_unlock(struct z_pager *p);
 void z__io_relock(struct z_pager *p);
+
+/* The same for a transfer that takes several turns at once, which the caller has seen to be free. */
+void z__io_begin_many_locked(struct z_pager *p, unsigned int turns);
+void z__io_end_many(struct z_pager *p, unsigned int turns);
 
 inline void z__io_begin_locked(struct z_pager *p) /* may drop; the lock is off if allowed */
 {

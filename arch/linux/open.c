@@ -21,6 +21,7 @@
 #define STORE_DEFAULT  "tier:lz4:,file:"
 #define REGIONS_MAX    32768U
 #define SIZE_ROOM      32 /* what give_tier_a_size() may add */
+#define AHEAD          32U
 #define EVENTS         256U
 
 struct text {
@@ -172,6 +173,7 @@ static void configure(struct z_pager_config *config, const struct zpager_options
 	config->env = &zl_env_ops;
 	config->max_regions = REGIONS_MAX;
 	config->batch = Z_BATCH_MAX;
+	config->ahead = AHEAD;
 	config->events = EVENTS;
 	config->unlock_for_io = true;
 	config->commit = o->overcommit != 0 ? Z_COMMIT_HEURISTIC : Z_COMMIT_STRICT;

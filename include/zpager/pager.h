@@ -66,6 +66,11 @@ struct z_pager_config {
 	 * pinned, if that is less); 0: only when none is.
 	 */
 	uint32_t low_water;
+	/*
+	 * Read ahead of scans, so many pages at once at most, up to Z_BATCH_MAX; 0: not at all, as
+	 * specified, and always without CONFIG_ZPAGER_AHEAD.
+	 */
+	uint32_t ahead;
 	uint32_t ghosts;    /* entries to recognise refaults by, a power of two, or 0 */
 	uint32_t events;    /* size of the event ring, a power of two, or 0 */
 	bool unlock_for_io; /* ALLOW_IRQ: drop the lock during store I/O */

@@ -162,6 +162,7 @@ static int make_pager(struct sim_world *w)
 		.max_regions = p->max_regions,
 		.batch = p->batch,
 		.low_water = p->low_water,
+		.ahead = p->ahead,
 		.ghosts = p->ghosts,
 		.events = p->events,
 		.unlock_for_io = !p->keep_lock_for_io,
