@@ -136,6 +136,15 @@ size_t zl_move_bitmap_bytes(uint32_t nframes);
 /* zl_move_trim - give back the RAM of frames out of service; looks at all. Pager lock held. */
 void zl_move_trim(struct zl_port *port, const struct z_page_frame *frames);
 
+/* ---- staging.c ---------------------------------------------------------------------------- */
+
+/* zl_slot_take - a staging page for the frame. zl_slot_give - it is not needed any more. */
+char *zl_slot_take(struct zl_port *port, z_phys_t phys);
+void zl_slot_give(struct zl_port *port, const char *slot);
+
+/* zl_copy_attach - the hook of "copy". */
+size_t zl_copy_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as);
+
 /* ---- lobby.c ------------------------------------------------------------------------------ */
 
 int zl_lobby_open(struct zl_port *port);
