@@ -32,7 +32,7 @@
 #define Z_WINDOW_FIRST 4U
 #define Z_LIVES        8U
 /* Of the frames that pages compete for, one window takes at most this part. */
-#define Z_WINDOW_SHARE 16U
+#define Z_WINDOW_SHARE 8U
 /* Pages that a window may pass over because they are in. */
 #define Z_STEPS_MAX 256U
 
