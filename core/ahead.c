@@ -451,29 +451,39 @@ static bool is_out(struct z_pager *p, uintptr_t va)
 	return z__in_window(p, va) && z__entry(p, va).kind == Z_ENTRY_OUT;
 }
 
+/* How often the step has been the same; this time included. */
+static uint32_t times(struct z_candidate *c, uint32_t step)
+{
+	uint32_t equal = step == (uint32_t)c->step ? (uint32_t)(c->step >> 32) + 1 : 0;
+
+	c->step = (uint64_t)equal << 32 | step;
+	return equal;
+}
+
 void z__ahead_look_locked(struct z_pager *p, const struct z_request *r, struct z_candidate *c,
-			  int32_t delta)
+			  uint32_t step)
 {
 	struct z_stream *s = waiting_for(p->ahead, r->va);
 	enum z_advice advice = p->advised ? z__region_advice(p, r->va) : Z_ADVICE_NORMAL;
 	bool sure = advice == Z_ADVICE_SEQUENTIAL;
-	uint32_t enough = delta == 1 || delta == -1 ? 1 : 2;
+	int32_t pages = (int32_t)step;
+	uint32_t equal = times(c, step);
 
-	c->equal = delta == c->delta ? c->equal + 1 : 0;
-	c->delta = delta;
 	if (s != NULL) {
 		go_on(p, s, r);
 		return;
 	}
 	age(p, r->va);
-	if (sure && c->equal < enough)
-		delta = delta == -1 ? -1 : 1;
-	else if (c->equal < enough)
+	if (equal < (pages == 1 || pages == -1 ? 1U : 2U)) {
+		if (!sure)
+			return;
+		pages = pages == -1 ? -1 : 1;
+	}
+	if (pages == 0 || pages > Z_STRIDE_MAX || pages < -Z_STRIDE_MAX ||
+	    advice == Z_ADVICE_RANDOM ||
+	    !is_out(p, r->va + (uintptr_t)(intptr_t)pages * Z_PAGE_SIZE))
 		return;
-	if (delta == 0 || delta > Z_STRIDE_MAX || delta < -Z_STRIDE_MAX ||
-	    advice == Z_ADVICE_RANDOM || !is_out(p, r->va + (uintptr_t)delta * Z_PAGE_SIZE))
-		return;
-	begin(p, r, (intptr_t)delta * (intptr_t)Z_PAGE_SIZE, sure);
+	begin(p, r, (intptr_t)pages * (intptr_t)Z_PAGE_SIZE, sure);
 }
 
 void z__ahead_advised_locked(struct z_pager *p)

@@ -17,9 +17,9 @@
 
 /* The last fault in one of the zones that share this. */
 struct z_candidate {
-	uint32_t page;  /* number of the page, modulo 2^32 */
-	int32_t delta;  /* from the one before, in pages */
-	uint32_t equal; /* times that delta was the same again */
+	uint64_t page; /* number of the page, modulo 2^32 */
+	uint64_t
+		step; /* from the one before, in pages modulo 2^32; above, how often it was the same */
 };
 
 /* A scan: the window that was read ahead of it, and the page whose fault says that it got there. */
@@ -37,24 +37,29 @@ struct z_stream {
 };
 
 struct z_ahead {
+	struct z_candidate candidates[Z_CANDIDATES_MAX];
 	uint64_t expected; /* bit i: a stream goes on at a page whose number is i modulo 64 */
 	bool sequential;   /* some region has advice SEQUENTIAL: all bits are set */
 	uint32_t ids;
 	uint32_t windows;
-	struct z_candidate candidates[Z_CANDIDATES_MAX];
 	struct z_stream streams[Z_STREAMS_MAX];
 };
 
 /* Most pages of a window; 0 by configuration leaves nothing of what follows. */
 #ifdef CONFIG_ZPAGER_AHEAD
 #define z__ahead_most(config) ((config)->ahead)
+#define z__ahead_of(p)        ((p)->ahead)
 #else
 #define z__ahead_most(config) ((void)(config), 0U)
+#define z__ahead_of(p)        ((void)(p), (struct z_ahead *)NULL)
 #endif
 
-/* A fault that may go on with a stream, or begin one: read ahead if it does. May drop. */
+/*
+ * A fault that may go on with a stream, or begin one: read ahead if it does. step: from the last fault in
+ * its zone, in pages modulo 2^32. May drop.
+ */
 void z__ahead_look_locked(struct z_pager *p, const struct z_request *r, struct z_candidate *c,
-			  int32_t delta);
+			  uint32_t step);
 
 /* Advice SEQUENTIAL was given to some region. */
 void z__ahead_advised_locked(struct z_pager *p);
@@ -63,20 +68,19 @@ void z__ahead_advised_locked(struct z_pager *p);
 static inline void z__ahead_after_locked(struct z_pager *p, const struct z_request *r)
 {
 	uint32_t page = (uint32_t)(r->va / Z_PAGE_SIZE);
+	struct z_ahead *a = z__ahead_of(p);
 	struct z_candidate *c;
-	int32_t delta;
+	uint32_t step;
 
-	if (z__ahead_most(&p->cfg) == 0)
+	if (a == NULL)
 		return;
-	c = &p->ahead->candidates[(page / Z_ZONE_PAGES * 0x9e3779b1U) >> 28];
-	delta = (int32_t)(page - c->page);
+	c = &a->candidates[(page / Z_ZONE_PAGES * 0x9e3779b1U) >> 28];
+	step = page - (uint32_t)c->page;
 	c->page = page;
-	if (delta == c->delta || (p->ahead->expected >> (page & 63U) & 1U) != 0) {
-		z__ahead_look_locked(p, r, c, delta);
-		return;
-	}
-	c->delta = delta;
-	c->equal = 0;
+	if (step == (uint32_t)c->step || (a->expected >> (page & 63U) & 1U) != 0)
+		z__ahead_look_locked(p, r, c, step);
+	else
+		c->step = step;
 }
 
 _Static_assert(Z_CANDIDATES_MAX == 16, "the place of a zone has four bits");
