@@ -2,13 +2,14 @@
 /*
  * fault_cost.c - faults on the simulator with as many frames as wanted, for an instruction counter:
  *
- *   fault_cost ALGORITHM FRAMES FAULTS
+ *   fault_cost ALGORITHM FRAMES FAULTS [AHEAD]
  *
  * Every frame holds a page from the start (an image), so that 10^6 frames cost no memory. Each
  * fault reads a page from the store and evicts another; between two faults a few resident pages are
  * used. The store keeps nothing. With few faults, no more than a quarter of the frames, machines of
  * every size are in the same state: half of the frames are in use, and nothing has gone round yet.
- * scripts/fault_cost.sh counts what z_pager_fault() costs.
+ * scripts/fault_cost.sh counts what z_pager_fault() costs. AHEAD: pages read ahead at most, 0 if it is not
+ * given; faults are at random, so it says what looking for scans costs those that are none.
  *
  * Locks: none, one simulated CPU.
  */
@@ -129,7 +130,7 @@ static void map_image(struct z_page_frame *frames, uint32_t n)
 	check(err == 0, "the image cannot be mapped");
 }
 
-static void make(const struct z_eviction_ops *eviction, uint32_t n)
+static void make(const struct z_eviction_ops *eviction, uint32_t n, uint32_t ahead)
 {
 	struct z_sim_config machine = {.frames = n,
 				       .ram_base = RAM_BASE,
@@ -144,6 +145,7 @@ static void make(const struct z_eviction_ops *eviction, uint32_t n)
 					.vm_pages = machine.vm_pages,
 					.max_regions = 8,
 					.batch = 1,
+					.ahead = ahead,
 					.events = EVENTS,
 					.ghosts = 1024,
 					.unlock_for_io = true,
@@ -229,17 +231,18 @@ static void warm_up(uint32_t n)
 
 int main(int argc, char **argv)
 {
-	const struct z_eviction_ops *eviction = argc == 4 ? z_eviction_find(argv[1]) : NULL;
-	uint32_t n = argc == 4 ? (uint32_t)strtoul(argv[2], NULL, 0) : 0;
-	uint64_t faults = argc == 4 ? strtoull(argv[3], NULL, 0) : 0;
+	const struct z_eviction_ops *eviction = argc >= 4 ? z_eviction_find(argv[1]) : NULL;
+	uint32_t n = argc >= 4 ? (uint32_t)strtoul(argv[2], NULL, 0) : 0;
+	uint64_t faults = argc >= 4 ? strtoull(argv[3], NULL, 0) : 0;
+	uint32_t ahead = argc == 5 ? (uint32_t)strtoul(argv[4], NULL, 0) : 0;
 	struct z_stats before;
 	struct z_stats after;
 
 	if (eviction == NULL || n < 16) {
-		fprintf(stderr, "usage: fault_cost ALGORITHM FRAMES FAULTS\n");
+		fprintf(stderr, "usage: fault_cost ALGORITHM FRAMES FAULTS [AHEAD]\n");
 		return 2;
 	}
-	make(eviction, n);
+	make(eviction, n, ahead);
 	warm_up(n);
 	z_pager_stats(pager, &before);
 	run(n, faults);

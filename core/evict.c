@@ -395,8 +395,8 @@ int z__evict_locked(struct z_pager *p, struct z_page_frame **pfs, size_t n, enum
 /* The arrays of the big batch; whoever has set reclaiming has them. */
 static struct batch big_batch(const struct z_pager *p)
 {
-	size_t n = p->cfg.ahead_batch;
-	struct batch b = {.ops = p->ahead_room};
+	size_t n = p->cfg.reserve_batch;
+	struct batch b = {.ops = p->reserve_room};
 
 	b.ios = (struct z_store_io *)(void *)(b.ops + n);
 	b.pfs = (struct z_page_frame **)(void *)(b.ios + n);
@@ -405,10 +405,10 @@ static struct batch big_batch(const struct z_pager *p)
 	return b;
 }
 
-size_t z__ahead_room_bytes(const struct z_pager_config *c)
+size_t z__reserve_room_bytes(const struct z_pager_config *c)
 {
-	return c->ahead_batch * (sizeof(struct z_page_op) + sizeof(struct z_store_io) +
-				 sizeof(struct z_page_frame *) + sizeof(uint32_t) + sizeof(bool));
+	return c->reserve_batch * (sizeof(struct z_page_op) + sizeof(struct z_store_io) +
+				   sizeof(struct z_page_frame *) + sizeof(uint32_t) + sizeof(bool));
 }
 
 /* Victims of a big batch: as configured, but never a large part of the frames that are in service. */
@@ -416,11 +416,11 @@ static size_t big_batch_size(const struct z_pager *p)
 {
 	uint32_t share = (p->nram - p->retired_count) / 8;
 
-	return share < p->cfg.ahead_batch ? share : p->cfg.ahead_batch;
+	return share < p->cfg.reserve_batch ? share : p->cfg.reserve_batch;
 }
 
 /* Of an ahead-batch: small, or big if there is room for one and enough frames. */
-static int evict_reserve(struct z_pager *p, size_t max)
+static int fill_reserve(struct z_pager *p, size_t max)
 {
 	size_t small = z__batch_size(p);
 	size_t big = big_batch_size(p);
@@ -435,7 +435,7 @@ static int evict_reserve(struct z_pager *p, size_t max)
 	return freed > 0 ? Z_OK : z__evict_another_locked(p, small, Z_WANT_FOR_EVICT, NULL, err);
 }
 
-int z__evict_ahead_locked(struct z_pager *p, size_t max)
+int z__evict_reserve_locked(struct z_pager *p, size_t max)
 {
 	size_t small = z__batch_size(p);
 	int err;
@@ -443,7 +443,7 @@ int z__evict_ahead_locked(struct z_pager *p, size_t max)
 	if (p->reclaiming)
 		return z__evict_some_locked(p, max < small ? max : small, Z_WANT_FOR_EVICT, NULL);
 	p->reclaiming = true;
-	err = evict_reserve(p, max);
+	err = fill_reserve(p, max);
 	p->reclaiming = false;
 	return err;
 }
@@ -573,7 +573,7 @@ int z_pager_reclaim(struct z_pager *p, uint32_t frames_free)
 
 	z__lock(p);
 	while (p->free_count < frames_free && err == Z_OK) {
-		err = z__evict_ahead_locked(p, frames_free - p->free_count);
+		err = z__evict_reserve_locked(p, frames_free - p->free_count);
 	}
 	z__unlock(p);
 	return err;

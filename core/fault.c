@@ -17,7 +17,7 @@
  *
  * Locks: as said at each function in internal.h.
  */
-#include "internal.h"
+#include "ahead.h"
 
 /* ---- reserve ----------------------------------------------------------------------------- */
 
@@ -301,7 +301,7 @@ static void evict_ahead(struct z_pager *p)
 	if (p->free_count >= most || p->reclaiming)
 		return;
 	/* A failure here is nobody's yet: the fault that finds no frame will report it. */
-	(void)z__evict_ahead_locked(p, SIZE_MAX);
+	(void)z__evict_reserve_locked(p, SIZE_MAX);
 }
 
 enum z_fault_result z_pager_fault(struct z_pager *p, uintptr_t va, unsigned int access)
@@ -319,6 +319,7 @@ enum z_fault_result z_pager_fault(struct z_pager *p, uintptr_t va, unsigned int 
 		z__event_locked(p, Z_EVENT_FAULT, r.va, access);
 		if (p->free_count < p->cfg.low_water)
 			evict_ahead(p);
+		z__ahead_after_locked(p, &r);
 		count_fault(p, &c);
 	} else {
 		z__event_locked(p, err == Z_OK ? Z_EVENT_SOFT_FAULT : Z_EVENT_BAD_FAULT, r.va,

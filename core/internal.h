@@ -83,7 +83,7 @@ struct z_pager {
 	uint32_t held_hand;             /* [P] the frame to look at next for such a one */
 	uint32_t frame_waiters;         /* [P] contexts that wait for any frame to come to rest */
 	bool reclaiming;                /* [P] somebody evicts ahead of need, and has this: */
-	void *ahead_room;               /* [I] pointer: the arrays of the big batch */
+	void *reserve_room;             /* [I] pointer: the arrays of the big batch */
 	uint32_t backed_hand; /* [P] frame at which the search for a backed page goes on */
 
 	uint32_t drops;            /* [P] times that the lock was dropped, modulo 2^32 */
@@ -96,6 +96,8 @@ struct z_pager {
 	bool advised; /* [P] some region has had other advice than NORMAL: pages that come in are told of */
 	size_t mapped_pages;    /* [P] */
 	size_t committed_pages; /* [P] mapped without Z_MAP_NORESERVE */
+
+	struct z_ahead *ahead; /* [P] streams; NULL: nothing is read ahead */
 
 	struct z_ghost *ghosts; /* [P] */
 	uint32_t evictions;     /* [P] pages evicted, modulo 2^32 */
@@ -296,6 +298,10 @@ void z__wait_locked(struct z_pager *p, const void *channel); /* may drop */
 void z__io_unlock(struct z_pager *p);
 void z__io_relock(struct z_pager *p);
 
+/* The same for a transfer that takes several turns at once, which the caller has seen to be free. */
+void z__io_begin_many_locked(struct z_pager *p, unsigned int turns);
+void z__io_end_many(struct z_pager *p, unsigned int turns);
+
 inline void z__io_begin_locked(struct z_pager *p) /* may drop; the lock is off if allowed */
 {
 	if (p->cfg.unlock_for_io)
@@ -385,12 +391,12 @@ inline int z__evict_some_locked(struct z_pager *p, size_t max, enum z_store_want
 }
 
 /*
- * z__evict_ahead_locked - evict up to max frames of the algorithm's choice in one batch ahead of need, a big one
+ * z__evict_reserve_locked - evict up to max frames of the algorithm's choice in one batch ahead of need, a big one
  *   if nobody else is at it. May drop. 0 at least one frame was freed | errors as z__evict_some_locked.
- * z__ahead_room_bytes - what it needs of the pager's memory.
+ * z__reserve_room_bytes - what it needs of the pager's memory.
  */
-int z__evict_ahead_locked(struct z_pager *p, size_t max);
-size_t z__ahead_room_bytes(const struct z_pager_config *config);
+int z__evict_reserve_locked(struct z_pager *p, size_t max);
+size_t z__reserve_room_bytes(const struct z_pager_config *config);
 
 /* Victims a batch: as configured, but never a large part of the frames that are in service. */
 static inline uint32_t z__batch_size(const struct z_pager *p)

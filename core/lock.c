@@ -43,3 +43,21 @@ void z__io_relock(struct z_pager *p)
 	if (p->io_waiters > 0)
 		p->cfg.env->wake(p->cfg.env_ctx, &p->io_waiters);
 }
+
+void z__io_begin_many_locked(struct z_pager *p, unsigned int turns)
+{
+	if (!p->cfg.unlock_for_io)
+		return;
+	p->io_in_flight += turns;
+	z__unlock(p);
+}
+
+void z__io_end_many(struct z_pager *p, unsigned int turns)
+{
+	if (!p->cfg.unlock_for_io)
+		return;
+	z__lock(p);
+	p->io_in_flight -= turns;
+	if (p->io_waiters > 0)
+		p->cfg.env->wake(p->cfg.env_ctx, &p->io_waiters);
+}

@@ -7,7 +7,7 @@
  *
  * Locks: creation runs alone.
  */
-#include "internal.h"
+#include "ahead.h"
 
 #define Z_ALIGN 64U
 
@@ -15,10 +15,11 @@
 struct layout {
 	size_t banks;
 	size_t regions;
+	size_t ahead;
 	size_t ghosts;
 	size_t events;
 	size_t eviction;
-	size_t ahead_room;
+	size_t reserve_room;
 	size_t compare;
 	size_t end;
 };
@@ -51,10 +52,11 @@ static struct layout layout_of(const struct z_pager_config *c)
 	(void)append(&end, sizeof(struct z_pager));
 	l.banks = append(&end, bank_count(c) * sizeof(struct z_frame_bank));
 	l.regions = append(&end, (size_t)c->max_regions * sizeof(struct z_region));
+	l.ahead = append(&end, z__ahead_most(c) > 0 ? sizeof(struct z_ahead) : 0);
 	l.ghosts = append(&end, (size_t)z__ghosts(c) * sizeof(struct z_ghost));
 	l.events = append(&end, (size_t)z__events(c) * sizeof(struct z_event));
 	l.eviction = append(&end, c->eviction->state_bytes(c->nframes));
-	l.ahead_room = append(&end, z__ahead_room_bytes(c));
+	l.reserve_room = append(&end, z__reserve_room_bytes(c));
 	/* Page-aligned, as a store wants it; the memory need not be. */
 	l.compare = append(&end, 2 * Z_PAGE_SIZE - Z_ALIGN);
 	l.end = end;
@@ -86,9 +88,9 @@ static bool window_makes_sense(const struct z_pager_config *c)
 static bool makes_sense(const struct z_pager_config *c)
 {
 	return tables_given(c) && ram_makes_sense(c) && window_makes_sense(c) && c->batch > 0 &&
-	       c->batch <= Z_BATCH_MAX && c->ahead_batch <= Z_AHEAD_MAX &&
-	       c->arch->scratch_slots > 0 && is_power_of_two_or_zero(z__ghosts(c)) &&
-	       is_power_of_two_or_zero(z__events(c));
+	       c->batch <= Z_BATCH_MAX && c->reserve_batch <= Z_RESERVE_MAX &&
+	       z__ahead_most(c) <= Z_BATCH_MAX && c->arch->scratch_slots > 0 &&
+	       is_power_of_two_or_zero(z__ghosts(c)) && is_power_of_two_or_zero(z__events(c));
 }
 
 size_t z_pager_bytes(const struct z_pager_config *config)
@@ -136,10 +138,11 @@ int z_pager_create(const struct z_pager_config *config, void *memory, struct z_p
 		(struct z_eviction_host){p, config->frames, config->nframes, sample, z__frame_near};
 	p->banks = (struct z_frame_bank *)(void *)(base + l.banks);
 	p->regions = (struct z_region *)(void *)(base + l.regions);
+	p->ahead = z__ahead_most(config) > 0 ? (struct z_ahead *)(void *)(base + l.ahead) : NULL;
 	p->ghosts = (struct z_ghost *)(void *)(base + l.ghosts);
 	p->events = (struct z_event *)(void *)(base + l.events);
 	p->eviction_state = base + l.eviction;
-	p->ahead_room = base + l.ahead_room;
+	p->reserve_room = base + l.reserve_room;
 	p->compare = base + l.compare + (0 - (uintptr_t)(base + l.compare)) % Z_PAGE_SIZE;
 	p->nbanks = bank_count(config);
 	p->frames_per_bank = frames_per_bank(config);

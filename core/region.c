@@ -9,7 +9,7 @@
  *
  * Locks: everything with the pager lock held.
  */
-#include "internal.h"
+#include "ahead.h"
 
 static uintptr_t region_end(const struct z_region *r)
 {
@@ -98,6 +98,8 @@ void z__region_advise_locked(struct z_pager *p, uintptr_t va, size_t pages, enum
 			p->advised = p->advised || advice != Z_ADVICE_NORMAL;
 		}
 	}
+	if (advice == Z_ADVICE_SEQUENTIAL && z__ahead_most(&p->cfg) > 0)
+		z__ahead_advised_locked(p);
 }
 
 static uintptr_t align_up(uintptr_t va, size_t align_bytes)

@@ -292,6 +292,59 @@ static int file_page_in(struct z_store *store, z_loc_t loc, void *page)
 	return err;
 }
 
+/* How many pages from the first on follow one another in the file. */
+static size_t run_length(const struct z_store_fill *fills, size_t n)
+{
+	size_t length = 1;
+
+	while (length < n && fills[length].loc.v == fills[length - 1].loc.v + Z_PAGE_SIZE) {
+		length++;
+	}
+	return length;
+}
+
+/* Read one run with one call; if it fails, page by page, to know which ones do. */
+static size_t read_run(struct z_store *store, struct z_store_fill *fills, size_t n)
+{
+	struct file_store *file = file_of(store);
+	uint32_t slot = z_loc_slot(fills[0].loc);
+	struct iovec iov[Z_BATCH_MAX];
+	size_t failed = 0;
+	bool all;
+
+	for (size_t i = 0; i < n; i++) {
+		iov[i] = (struct iovec){fills[i].page, Z_PAGE_SIZE};
+	}
+	all = n > 1 && z_file_read_run(file->fd, iov, n, file_offset(slot)) == 0;
+	if (all) {
+		atomic_fetch_add_explicit(&file->read, n * Z_PAGE_SIZE, memory_order_relaxed);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (!all) {
+			fills[i].status = file_page_in(store, fills[i].loc, fills[i].page);
+		} else if (sum_of(fills[i].page) == file_entry(file, slot + (uint32_t)i)->sum) {
+			fills[i].status = 0;
+		} else {
+			fills[i].status = Z_ERR_CORRUPT;
+		}
+		failed += fills[i].status != 0 ? 1U : 0U;
+	}
+	return failed;
+}
+
+static size_t file_page_in_many(struct z_store *store, struct z_store_fill *fills, size_t n)
+{
+	size_t failed = 0;
+	size_t run;
+
+	for (size_t at = 0; at < n; at += run) {
+		run = run_length(fills + at, n - at < Z_BATCH_MAX ? n - at : Z_BATCH_MAX);
+		failed += read_run(store, fills + at, run);
+	}
+	punch_some(file_of(store));
+	return failed;
+}
+
 static void file_page_finalize(struct z_store *store, struct z_page_frame *pf, z_loc_t loc)
 {
 	struct file_store *file = file_of(store);
@@ -387,6 +440,7 @@ const struct z_store_ops z_file_ops = {
 	.page_out = file_page_out,
 	.page_out_many = file_page_out_many,
 	.page_in = file_page_in,
+	.page_in_many = file_page_in_many,
 	.page_finalize = file_page_finalize,
 	.stats = file_stats,
 	.check = file_check,

@@ -149,31 +149,54 @@ int z_file_write(int fd, const void *from, size_t bytes, uint64_t offset)
 	return 0;
 }
 
-int z_file_write_run(int fd, struct iovec *iov, size_t n, uint64_t offset)
+/* Some bytes of a run are done. Returns how many buffers are through. */
+static size_t advance(struct iovec *iov, size_t bytes)
+{
+	size_t n = 0;
+
+	while (bytes > 0) {
+		size_t part = bytes < iov[n].iov_len ? bytes : iov[n].iov_len;
+
+		iov[n].iov_base = (char *)iov[n].iov_base + part;
+		iov[n].iov_len -= part;
+		bytes -= part;
+		n += iov[n].iov_len == 0 ? 1U : 0U;
+	}
+	return n;
+}
+
+typedef ssize_t transfer_fn(int fd, const struct iovec *iov, int n, off_t offset);
+
+static int transfer_run(transfer_fn *transfer, int fd, struct iovec *iov, size_t n, uint64_t offset)
 {
 	while (n != 0) {
-		ssize_t wrote = pwritev(fd, iov, (int)n, (off_t)offset);
+		ssize_t bytes = transfer(fd, iov, (int)n, (off_t)offset);
 
-		if (wrote == 0) {
+		if (bytes == 0) {
 			return Z_ERR_IO;
 		}
-		if (wrote < 0 && errno != EINTR) {
+		if (bytes < 0 && errno != EINTR) {
 			return z_file_error(errno);
 		}
-		while (wrote > 0) {
-			size_t part = (size_t)wrote < iov->iov_len ? (size_t)wrote : iov->iov_len;
+		if (bytes > 0) {
+			size_t through = advance(iov, (size_t)bytes);
 
-			iov->iov_base = (char *)iov->iov_base + part;
-			iov->iov_len -= part;
-			offset += part;
-			wrote -= (ssize_t)part;
-			if (iov->iov_len == 0) {
-				iov++;
-				n--;
-			}
+			offset += (uint64_t)bytes;
+			iov += through;
+			n -= through;
 		}
 	}
 	return 0;
+}
+
+int z_file_write_run(int fd, struct iovec *iov, size_t n, uint64_t offset)
+{
+	return transfer_run(pwritev, fd, iov, n, offset);
+}
+
+int z_file_read_run(int fd, struct iovec *iov, size_t n, uint64_t offset)
+{
+	return transfer_run(preadv, fd, iov, n, offset) == 0 ? 0 : Z_ERR_IO;
 }
 
 void z_file_punch(int fd, uint64_t offset, uint64_t bytes)

@@ -37,6 +37,9 @@ Z_MUST_CHECK int z_file_write(int fd, const void *from, size_t bytes, uint64_t o
 /* z_file_write_run - pages that lie one after the other in the file; iov is spoiled. */
 Z_MUST_CHECK int z_file_write_run(int fd, struct iovec *iov, size_t n, uint64_t offset);
 
+/* z_file_read_run - the same the other way. */
+Z_MUST_CHECK int z_file_read_run(int fd, struct iovec *iov, size_t n, uint64_t offset);
+
 /* z_file_punch - the bytes need no disk any more. A file system that cannot do it is no error. */
 void z_file_punch(int fd, uint64_t offset, uint64_t bytes);
 

@@ -244,6 +244,63 @@ static int tier_page_in(struct z_store *store, z_loc_t loc, void *page)
 	return err;
 }
 
+/* Pages of one part that follow one another are read together, so that it can do it with one call. */
+static size_t read_part(struct tier_store *tier, struct z_store *part, struct z_store_fill *fills,
+			size_t n)
+{
+	struct z_store_fill inner[Z_BATCH_MAX];
+	size_t failed = 0;
+
+	(void)pthread_mutex_lock(&tier->lock);
+	for (size_t i = 0; i < n; i++) {
+		inner[i] = (struct z_store_fill){
+			.loc = tier_entry(tier, z_loc_slot(fills[i].loc))->loc,
+			.page = fills[i].page,
+		};
+	}
+	(void)pthread_mutex_unlock(&tier->lock);
+	if (part->ops->page_in_many != NULL) {
+		failed = part->ops->page_in_many(part, inner, n);
+	} else {
+		for (size_t i = 0; i < n; i++) {
+			inner[i].status = part->ops->page_in(part, inner[i].loc, inner[i].page);
+			failed += inner[i].status != 0 ? 1U : 0U;
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		fills[i].status = inner[i].status;
+	}
+	return failed;
+}
+
+static size_t tier_page_in_many(struct z_store *store, struct z_store_fill *fills, size_t n)
+{
+	struct tier_store *tier = tier_of(store);
+	uint8_t where[Z_BATCH_MAX];
+	size_t failed = 0;
+	size_t run;
+
+	(void)pthread_mutex_lock(&tier->lock);
+	for (size_t i = 0; i < n; i++) {
+		where[i] = (uint8_t)begin(tier, z_loc_slot(fills[i].loc))->where;
+	}
+	(void)pthread_mutex_unlock(&tier->lock);
+	for (size_t at = 0; at < n; at += run) {
+		for (run = 1; at + run < n && where[at + run] == where[at]; run++) {
+		}
+		failed += read_part(tier, tier->parts[where[at]], fills + at, run);
+	}
+	(void)pthread_mutex_lock(&tier->lock);
+	for (size_t i = 0; i < n; i++) {
+		struct entry *entry = tier_entry(tier, z_loc_slot(fills[i].loc));
+
+		entry->busy = false;
+		entry->touched = true;
+	}
+	(void)pthread_mutex_unlock(&tier->lock);
+	return failed;
+}
+
 static void tier_page_finalize(struct z_store *store, struct z_page_frame *pf, z_loc_t loc)
 {
 	struct tier_store *tier = tier_of(store);
@@ -358,6 +415,7 @@ const struct z_store_ops z_tier_ops = {
 	.location_free = tier_location_free,
 	.page_out = tier_page_out,
 	.page_in = tier_page_in,
+	.page_in_many = tier_page_in_many,
 	.page_finalize = tier_page_finalize,
 	.stats = tier_stats,
 	.check = tier_check,

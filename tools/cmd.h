@@ -51,7 +51,7 @@ bool cmd_can_write(const char *path);
 
 /* What `zpager run` was told. NULL: not said. */
 struct run_options {
-	const char *ram, *store, *eviction, *fault_mode, *mechanism, *stats;
+	const char *ram, *store, *eviction, *fault_mode, *mechanism, *reclaim, *stats;
 	uint64_t ram_bytes;
 	char **command;
 };

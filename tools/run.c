@@ -44,6 +44,9 @@ static int help(void)
 		"  --eviction NAME     who goes first; zpager list names them (default sweep)\n"
 		"  --fault-mode MODE   monitor (default): transparent for every system call\n"
 		"                      signal: faster; a system call on a page that is out fails\n"
+		"  --reclaim WHO       who keeps page frames free: fault (default): whoever finds "
+		"too\n"
+		"                      few of them; thread: a thread, on another processor\n"
 		"  --mechanism NAME    how pages leave: auto (default), copy-move or copy\n"
 		"  --stats FILE        write all counters there, as JSON\n"
 		"\n"
@@ -101,6 +104,7 @@ static int check_ram(struct run_options *options)
 static int check_options(struct run_options *options)
 {
 	static const char *const fault_modes[] = {"monitor", "signal", NULL};
+	static const char *const reclaims[] = {"fault", "thread", NULL};
 	static const char *const mechanisms[] = {"auto", "copy-move", "copy", NULL};
 	int status = check_ram(options);
 
@@ -113,6 +117,9 @@ static int check_options(struct run_options *options)
 	if (!is_one_of(options->fault_mode, fault_modes)) {
 		return cmd_fail(EXIT_USAGE, "--fault-mode %s: use monitor or signal",
 				options->fault_mode);
+	}
+	if (!is_one_of(options->reclaim, reclaims)) {
+		return cmd_fail(EXIT_USAGE, "--reclaim %s: use fault or thread", options->reclaim);
 	}
 	if (!is_one_of(options->mechanism, mechanisms)) {
 		return cmd_fail(EXIT_USAGE, "--mechanism %s: use auto, copy-move or copy",
@@ -136,6 +143,7 @@ static int read_options(int argc, char **argv, struct run_options *options)
 		{"eviction", required_argument, NULL, 'e'},
 		{"fault-mode", required_argument, NULL, 'f'},
 		{"mechanism", required_argument, NULL, 'm'},
+		{"reclaim", required_argument, NULL, 'c'},
 		{"stats", required_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
@@ -144,6 +152,7 @@ static int read_options(int argc, char **argv, struct run_options *options)
 		['r'] = &options->ram,       ['s'] = &options->store,
 		['e'] = &options->eviction,  ['f'] = &options->fault_mode,
 		['m'] = &options->mechanism, ['j'] = &options->stats,
+		['c'] = &options->reclaim,
 	};
 	int key;
 
@@ -221,6 +230,7 @@ static int set_environment(const struct run_options *options, int report_fd)
 	set_or_clear(ZR_ENV_EVICTION, options->eviction);
 	set_or_clear(ZR_ENV_FAULTS, options->fault_mode);
 	set_or_clear(ZR_ENV_MECHANISM, options->mechanism);
+	set_or_clear(ZR_ENV_RECLAIM, options->reclaim);
 	return 0;
 }
 

@@ -16,7 +16,7 @@
 #include "cmd.h"
 
 struct sums {
-	uint64_t faults, in, out, fault_ns, failed, unpaged, beyond;
+	uint64_t faults, in, ahead, wasted, out, fault_ns, failed, unpaged, beyond;
 	uint64_t budget;       /* of the program itself */
 	unsigned int programs; /* slots beside the first */
 };
@@ -36,6 +36,8 @@ static void add_up(const struct zr_report *report, struct sums *sums)
 
 		sums->faults += slot->stats.pagefaults;
 		sums->in += slot->stats.pages_read;
+		sums->ahead += slot->stats.pages_ahead;
+		sums->wasted += slot->stats.ahead_wasted;
 		sums->out += slot->stats.pages_written;
 		sums->fault_ns += slot->stats.fault_ns;
 		sums->failed += slot->stats.failed_faults;
@@ -49,6 +51,10 @@ static void print_extras(const struct sums *sums)
 {
 	char text[CMD_SIZE_TEXT];
 
+	if (sums->ahead > 0) {
+		(void)fprintf(stderr, "; %llu pages read ahead, %llu of them for nothing",
+			      (unsigned long long)sums->ahead, (unsigned long long)sums->wasted);
+	}
 	if (sums->programs > 0) {
 		(void)fprintf(stderr, "; +%u processes under it, each with its own budget",
 			      sums->programs);

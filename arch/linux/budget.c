@@ -17,8 +17,8 @@
 #include "instance.h"
 
 #define FRAMES_LEAST    16U
-#define AHEAD_SHARE     32U /* of the frames leave in one batch at most */
-#define AHEAD_MOST      512U
+#define RESERVE_SHARE   32U /* of the frames leave in one batch at most */
+#define RESERVE_MOST    512U
 #define REGIONS_COUNTED 256U
 #define STACK_TOUCHED   ((size_t)32 * 1024) /* of the monitor thread's stack */
 
@@ -31,11 +31,11 @@ static uint32_t power_of_two_below(uint32_t n)
  * What leaves together, leaves with one shoot-down, and that is the dearest part of leaving: but what waits
  * to be used again is missing to the program.
  */
-static uint32_t ahead_batch(uint32_t nframes)
+static uint32_t reserve_batch(uint32_t nframes)
 {
-	uint32_t share = nframes / AHEAD_SHARE;
+	uint32_t share = nframes / RESERVE_SHARE;
 
-	return share < AHEAD_MOST ? share : AHEAD_MOST;
+	return share < RESERVE_MOST ? share : RESERVE_MOST;
 }
 
 /*
@@ -50,7 +50,7 @@ static size_t metadata_of(struct zpager *z, struct z_pager_config *config)
 	uint32_t regions = config->max_regions;
 
 	config->ghosts = power_of_two_below(config->nframes);
-	config->ahead_batch = ahead_batch(config->nframes);
+	config->reserve_batch = reserve_batch(config->nframes);
 	z->memory_bytes = z_pager_bytes(config);
 	config->max_regions = REGIONS_COUNTED;
 	size_t counted = z_pager_bytes(config) - PADDING;

@@ -51,10 +51,11 @@ enum zl_reclaim_state {
 
 /* The thread that keeps frames free; reclaim.c. */
 struct zl_reclaim {
+	bool wanted;            /* [I] by the options */
 	bool running;           /* [I] */
 	pthread_t thread;       /* [I] */
 	void *stack;            /* [I] */
-	uint32_t batch;         /* [I] victims a batch; 0: no thread */
+	uint32_t batch;         /* [I] victims a batch */
 	size_t frames_free;     /* [P] written by the core; read as an atomic */
 	_Atomic uint32_t state; /* [A] enum zl_reclaim_state */
 	_Atomic uint32_t low;   /* [A] fewer free frames wake it; 0: nobody is there */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mech_copy.c - pages come in by UFFDIO_COPY from a staging slot and leave by write-protection and
- * MADV_DONTNEED; page frames are only counted.
+ * mech_copy.c - pages come in by UFFDIO_COPY from a staging page (staging.c) and leave by
+ * write-protection and MADV_DONTNEED; page frames are only counted.
  *
  * Theory. Filling by COPY adds a mapping and so needs no shoot-down, the dearest thing when several
  * threads run. A page attached as just read arrives write-protected: its first write is reported
@@ -11,8 +11,7 @@
  * reported, and waits in the core until the page is out, or is back. With a lobby (lobby.c) a dirty
  * page is not protected but moved there; clean ones, which are protected, stay where they are.
  *
- * scratch: FILL gives one of nslots staging pages, the lowest free one because it is warm; the slot
- * is found again by the frame's number. SAVE gives the page itself, unless the program may not read
+ * scratch: FILL gives one of nslots staging pages. SAVE gives the page itself, unless the program may not read
  * it: then a new page with a copy read through /proc/self/mem.
  *
  * Locks: as arch.h says; scratch and scratch_done use atomics only.
@@ -20,63 +19,11 @@
  * io_uring's registered buffers) writes to a page that is dropped: pin such buffers.
  */
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "port.h"
-
-#define SLOT_PLACED (UINT64_C(1) << 63) /* in slot_frame: the page is in the window already */
-
-static uint64_t frame_key(z_phys_t phys)
-{
-	return phys.v / Z_PAGE_SIZE + 1;
-}
-
-static char *slot_take(struct zl_port *port, uint64_t key)
-{
-	uint64_t all = port->nslots == 64 ? ~UINT64_C(0) : (UINT64_C(1) << port->nslots) - 1;
-	uint64_t used = atomic_load_explicit(&port->slots_used, memory_order_relaxed);
-
-	for (;;) {
-		uint64_t free = ~used & all;
-		if (free == 0) {
-			/* The core has broken its promise of scratch_slots: wait, never NULL. */
-			sched_yield();
-			used = atomic_load_explicit(&port->slots_used, memory_order_relaxed);
-			continue;
-		}
-		int i = __builtin_ctzll(free);
-		if (atomic_compare_exchange_weak_explicit(
-			    &port->slots_used, &used, used | (UINT64_C(1) << i),
-			    memory_order_acquire, memory_order_relaxed)) {
-			atomic_store_explicit(&port->slot_frame[i], key, memory_order_relaxed);
-			return port->slots + (size_t)i * Z_PAGE_SIZE;
-		}
-	}
-}
-
-static void slot_give(struct zl_port *port, const char *slot)
-{
-	size_t i = (size_t)(slot - port->slots) / Z_PAGE_SIZE;
-
-	atomic_store_explicit(&port->slot_frame[i], 0, memory_order_relaxed);
-	atomic_fetch_and_explicit(&port->slots_used, ~(UINT64_C(1) << i), memory_order_release);
-}
-
-/* The slot of this frame; nslots if there is none. */
-static uint32_t slot_find(const struct zl_port *port, z_phys_t phys)
-{
-	uint32_t i = 0;
-
-	while (i < port->nslots &&
-	       (atomic_load_explicit(&port->slot_frame[i], memory_order_relaxed) & ~SLOT_PLACED) !=
-		       frame_key(phys)) {
-		i++;
-	}
-	return i;
-}
 
 static bool may_read(uint64_t e)
 {
@@ -88,7 +35,7 @@ static void *copy_scratch(void *ctx, uintptr_t va, z_phys_t phys, enum z_scratch
 	struct zl_port *port = ctx;
 
 	if (use == Z_SCRATCH_FILL) {
-		return slot_take(port, frame_key(phys));
+		return zl_slot_take(port, phys);
 	}
 	uint64_t e = __atomic_load_n(zl_pt_at(port, va), __ATOMIC_RELAXED);
 	if ((e & ZL_PT_LOBBY) != 0) {
@@ -115,94 +62,10 @@ static void copy_scratch_done(void *ctx, uintptr_t va, z_phys_t phys, void *mapp
 
 	(void)phys;
 	if (use == Z_SCRATCH_FILL) {
-		slot_give(port, mapping);
+		zl_slot_give(port, mapping);
 	} else if ((uintptr_t)mapping != va && !in_lobby) {
 		munmap(mapping, Z_PAGE_SIZE);
 	}
-}
-
-/* What UFFDIO_COPY may answer, in the words of attach(). */
-static int attach_status(int error)
-{
-	switch (error) {
-	case -EAGAIN:
-		return Z_ERR_AGAIN;
-	case -EBUSY:
-		return Z_ERR_BUSY;
-	default:
-		return Z_ERR_NOMEM;
-	}
-}
-
-static int attach_absent(struct zl_port *port, const struct z_page_op *op, bool protect)
-{
-	uint32_t i = slot_find(port, op->phys);
-	const char *slot = port->slots + (size_t)i * Z_PAGE_SIZE;
-
-	if (i == port->nslots) {
-		return Z_ERR_AGAIN;
-	}
-	if ((atomic_load_explicit(&port->slot_frame[i], memory_order_relaxed) & SLOT_PLACED) != 0) {
-		return 0;
-	}
-	int error = zl_uffd_copy(port->uffd, op->va, slot, protect);
-	if (error == -EEXIST) {
-		/* Not by us: HELD and absent is ours alone. Whatever it is, it is not the page. */
-		(void)madvise((void *)op->va, Z_PAGE_SIZE, MADV_DONTNEED);
-		error = zl_uffd_copy(port->uffd, op->va, slot, protect);
-	}
-	if (error != 0) {
-		return attach_status(error);
-	}
-	atomic_fetch_or_explicit(&port->slot_frame[i], SLOT_PLACED, memory_order_relaxed);
-	return 0;
-}
-
-/* The copying is done before the lock is taken; the entry is attach's. */
-static size_t copy_place(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as)
-{
-	size_t failed = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		ops[i].status = attach_absent(ctx, &ops[i], as == Z_ATTACH_CLEAN);
-		failed += ops[i].status != 0;
-	}
-	return failed;
-}
-
-static int attach_one(struct zl_port *port, const struct z_page_op *op, bool clean)
-{
-	uint64_t *e = zl_pt_at(port, op->va);
-	uint64_t bits = ZL_PT_PRESENT | (clean ? ZL_PT_WP : ZL_PT_DIRTY);
-
-	if ((*e & ZL_PT_LOBBY) != 0) {
-		/* A page-out is undone. */
-		if (zl_lobby_return(port, zl_pt_place(*e), op->va) != 0) {
-			return Z_ERR_NOMEM;
-		}
-		bits = ZL_PT_PRESENT | ZL_PT_DIRTY;
-	} else if ((*e & ZL_PT_PRESENT) == 0) {
-		int error = attach_absent(port, op, clean);
-		if (error != 0) {
-			return error;
-		}
-	} else if (!clean && zl_uffd_protect(port->uffd, op->va, Z_PAGE_SIZE, false) != 0) {
-		/* Still protected: the first write will be reported and lift it. */
-		bits |= ZL_PT_WP;
-	}
-	*e = zl_pt_make(Z_ENTRY_IN, *e, op->phys.v) | bits;
-	return 0;
-}
-
-static size_t copy_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as)
-{
-	size_t failed = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		ops[i].status = attach_one(ctx, &ops[i], as == Z_ATTACH_CLEAN);
-		failed += ops[i].status != 0;
-	}
-	return failed;
 }
 
 /* ---- leaving ------------------------------------------------------------------------------- */
@@ -319,8 +182,8 @@ static size_t copy_detach(void *ctx, struct z_page_op *ops, size_t n)
 {
 	size_t failed = 0;
 
-	for (size_t done = 0; done < n; done += Z_AHEAD_MAX) {
-		size_t part = n - done < Z_AHEAD_MAX ? n - done : Z_AHEAD_MAX;
+	for (size_t done = 0; done < n; done += Z_RESERVE_MAX) {
+		size_t part = n - done < Z_RESERVE_MAX ? n - done : Z_RESERVE_MAX;
 		failed += detach_batch(ctx, ops + done, part);
 	}
 	return failed;
@@ -367,12 +230,12 @@ const struct z_arch_ops zl_copy_ops = {
 	.entry = zl_op_entry,
 	.info = zl_op_info,
 	.hold = zl_op_hold,
-	.attach = copy_attach,
+	.attach = zl_copy_attach,
 	.detach = copy_detach,
 	.release = copy_release,
 	.scratch = copy_scratch,
 	.scratch_done = copy_scratch_done,
 	.touch = zl_op_touch,
-	.place = copy_place,
+	.place = zl_copy_place,
 	.vacate = copy_vacate,
 };

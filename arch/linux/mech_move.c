@@ -296,8 +296,8 @@ static size_t move_detach(void *ctx, struct z_page_op *ops, size_t n)
 {
 	size_t failed = 0;
 
-	for (size_t done = 0; done < n; done += Z_AHEAD_MAX) {
-		size_t part = n - done < Z_AHEAD_MAX ? n - done : Z_AHEAD_MAX;
+	for (size_t done = 0; done < n; done += Z_RESERVE_MAX) {
+		size_t part = n - done < Z_RESERVE_MAX ? n - done : Z_RESERVE_MAX;
 		failed += detach_batch(ctx, ops + done, part);
 	}
 	return failed;

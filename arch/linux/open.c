@@ -21,6 +21,7 @@
 #define STORE_DEFAULT  "tier:lz4:,file:"
 #define REGIONS_MAX    32768U
 #define SIZE_ROOM      32 /* what give_tier_a_size() may add */
+#define AHEAD          32U
 #define EVENTS         256U
 
 struct text {
@@ -95,6 +96,18 @@ static int choose_mechanism(struct zpager *z, const struct zpager_options *o, st
 	return 0;
 }
 
+static int choose_reclaim(struct zpager *z, const struct zpager_options *o, struct text *text)
+{
+	const char *reclaim = or_default(o->reclaim, "fault");
+
+	z->reclaim.wanted = is(reclaim, "thread");
+	if (!z->reclaim.wanted && !is(reclaim, "fault")) {
+		return say(text, Z_ERR_INVAL, "unknown reclaim \"%s\": use fault or thread",
+			   reclaim);
+	}
+	return 0;
+}
+
 /*
  * A compressed first tier without a size would take all that the store may have, and leave nothing
  * for the tables of the second, so that neither could take a page: it gets an eighth of the budget.
@@ -157,6 +170,9 @@ static int choose(struct zpager *z, const struct zpager_options *o, struct z_pag
 		error = choose_mechanism(z, o, text);
 	}
 	if (error == 0) {
+		error = choose_reclaim(z, o, text);
+	}
+	if (error == 0) {
 		error = choose_store(z, o, text);
 	}
 	if (error == 0) {
@@ -173,6 +189,7 @@ static void configure(struct z_pager_config *config, const struct zpager_options
 	config->env = &zl_env_ops;
 	config->max_regions = REGIONS_MAX;
 	config->batch = Z_BATCH_MAX;
+	config->ahead = AHEAD;
 	config->events = EVENTS;
 	config->unlock_for_io = true;
 	config->commit = o->overcommit != 0 ? Z_COMMIT_HEURISTIC : Z_COMMIT_STRICT;
@@ -234,7 +251,7 @@ static int open_pager(struct zpager *z, struct z_pager_config *config, struct te
 {
 	z->frames = zl_pages_alloc(config->nframes * sizeof(struct z_page_frame));
 	z->memory = zl_pages_alloc(z->memory_bytes);
-	z->reclaim.batch = config->ahead_batch;
+	z->reclaim.batch = config->reserve_batch;
 	config->frames = z->frames;
 	config->free_count = &z->reclaim.frames_free;
 	if (z->frames == NULL || z->memory == NULL) {

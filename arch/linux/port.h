@@ -32,7 +32,7 @@
 /* Ranges whose RAM is to be dropped, collected so that there is one shoot-down for all. */
 struct zl_drop {
 	size_t n;
-	struct iovec ranges[Z_AHEAD_MAX];
+	struct iovec ranges[Z_RESERVE_MAX];
 };
 
 struct zl_port {
@@ -59,9 +59,9 @@ struct zl_port {
 	uint64_t lobby_used[ZL_LOBBY_PAGES / 64]; /* [P] bit a place */
 	bool forked;                              /* [P] pages may be shared with a child */
 
-	uint16_t order[Z_AHEAD_MAX]; /* [P] a batch by address */
-	pthread_mutex_t drop_lock;   /* after P, or without it */
-	struct zl_drop drop;         /* [drop_lock] empty when it is free */
+	uint16_t order[Z_RESERVE_MAX]; /* [P] a batch by address */
+	pthread_mutex_t drop_lock;     /* after P, or without it */
+	struct zl_drop drop;           /* [drop_lock] empty when it is free */
 
 	/* The pool of "move". */
 	char *pool;                  /* [I] nframes pages, registered */
@@ -131,7 +131,7 @@ void zl_drop_begin(struct zl_port *port);
 void zl_drop_add(struct zl_port *port, uintptr_t va);
 void zl_drop_now(struct zl_port *port);
 
-/* zl_sort_ops - port->order[] becomes the indices of ops by address. n <= Z_AHEAD_MAX. */
+/* zl_sort_ops - port->order[] becomes the indices of ops by address. n <= Z_RESERVE_MAX. */
 void zl_sort_ops(struct zl_port *port, const struct z_page_op *ops, size_t n);
 
 extern const struct z_arch_ops zl_copy_ops;
@@ -158,6 +158,16 @@ bool zl_alone(const struct zl_port *port);
  */
 size_t zl_protect_some(struct zl_port *port, const struct z_page_op *ops, const uint16_t *order,
 		       size_t n, int *error_out);
+
+/* ---- staging.c ---------------------------------------------------------------------------- */
+
+/* zl_slot_take - a staging page for the frame. zl_slot_give - it is not needed any more. */
+char *zl_slot_take(struct zl_port *port, z_phys_t phys);
+void zl_slot_give(struct zl_port *port, const char *slot);
+
+/* zl_copy_place, zl_copy_attach - hooks of "copy". */
+size_t zl_copy_place(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as);
+size_t zl_copy_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as);
 
 /* ---- lobby.c ------------------------------------------------------------------------------ */
 

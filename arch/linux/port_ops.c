@@ -233,7 +233,7 @@ void zl_drop_add(struct zl_port *port, uintptr_t va)
 			return;
 		}
 	}
-	if (drop->n == Z_AHEAD_MAX) {
+	if (drop->n == Z_RESERVE_MAX) {
 		drop_ranges(port, drop);
 	}
 	drop->ranges[drop->n].iov_base = (void *)va;

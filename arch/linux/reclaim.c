@@ -8,7 +8,9 @@
  * reserve was left when the thread was done it doubles `low`, and if most of it was left several times in a row it takes
  * an eighth off. A fault that finds no frame all the same evicts by itself, as without the thread.
  *
- * With one processor there is no thread: it would only take turns with the program.
+ * It is an option. A shoot-down that has to interrupt the other processor, and a lock that two processors want, can cost more
+ * than the evictions that it takes off the faults (docs/DESIGN.md). With one processor there is no thread: it
+ * would only take turns with the program; with few page frames the reserve would be a large part of them.
  *
  * Locks: the gate while inside the pager, and what z_pager_reclaim() takes. The thread blocks all signals and
  * touches no memory that could be paged. Limits: one thread; a full store makes it stop until the next wake-up.
@@ -22,7 +24,8 @@
 
 #define STACK_BYTES ((size_t)256 * 1024)
 #define LOW_LEAST   64U
-#define LOW_SHARE   16U /* of the frames is the most that low may be */
+#define BATCH_LEAST 128U /* where fewer leave at once there are too few frames for a reserve */
+#define LOW_SHARE   16U  /* of the frames is the most that low may be */
 #define CALM_TURNS  16U
 
 static uint32_t frames_free(const struct zpager *z)
@@ -108,7 +111,7 @@ int zl_reclaim_start(struct zpager *z)
 	r->running = false;
 	r->stack = NULL;
 	atomic_store(&r->low, 0);
-	if (r->batch == 0 || one_processor()) {
+	if (!r->wanted || r->batch < BATCH_LEAST || one_processor()) {
 		return 0;
 	}
 	r->calm = 0;

@@ -92,6 +92,21 @@ int zl_uffd_copy(int fd, uintptr_t va, const void *from, bool protect)
 	return result;
 }
 
+size_t zl_uffd_copy_run(int fd, uintptr_t va, const void *from, size_t pages, bool protect)
+{
+	struct uffdio_copy arg = {
+		.dst = va,
+		.src = (uintptr_t)from,
+		.len = pages * Z_PAGE_SIZE,
+		.mode = UFFDIO_COPY_MODE_DONTWAKE | (protect ? UFFDIO_COPY_MODE_WP : 0),
+	};
+
+	if (ioctl(fd, UFFDIO_COPY, &arg) == 0) {
+		return pages;
+	}
+	return arg.copy > 0 ? (size_t)arg.copy / Z_PAGE_SIZE : 0;
+}
+
 int zl_uffd_protect(int fd, uintptr_t va, size_t bytes, bool protect)
 {
 	uint64_t mode = protect ? UFFDIO_WRITEPROTECT_MODE_WP : UFFDIO_WRITEPROTECT_MODE_DONTWAKE;

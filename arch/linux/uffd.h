@@ -36,6 +36,9 @@ int zl_uffd_register(int fd, uintptr_t va, size_t bytes, uint64_t mode);
  */
 int zl_uffd_copy(int fd, uintptr_t va, const void *from, bool protect);
 
+/* zl_uffd_copy_run - the same for pages that follow one another. Returns how many came, from the first. */
+size_t zl_uffd_copy_run(int fd, uintptr_t va, const void *from, size_t pages, bool protect);
+
 /* zl_uffd_protect - set or clear write-protection of present pages; clearing wakes nobody. */
 int zl_uffd_protect(int fd, uintptr_t va, size_t bytes, bool protect);
 

@@ -67,10 +67,15 @@ struct z_pager_config {
 	 */
 	uint32_t low_water;
 	/*
-	 * Victims of a batch that is evicted ahead, up to Z_AHEAD_MAX; 0: as batch. For ports where a
+	 * Victims of a batch that is evicted ahead, up to Z_RESERVE_MAX; 0: as batch. For ports where a
 	 * shoot-down is dear: big batches have their arrays in the pager's memory, some 80 bytes a page.
 	 */
-	uint32_t ahead_batch;
+	uint32_t reserve_batch;
+	/*
+	 * Read ahead of scans, so many pages at once at most, up to Z_BATCH_MAX; 0: not at all, as
+	 * specified, and always without CONFIG_ZPAGER_AHEAD.
+	 */
+	uint32_t ahead;
 	uint32_t ghosts;    /* entries to recognise refaults by, a power of two, or 0 */
 	uint32_t events;    /* size of the event ring, a power of two, or 0 */
 	bool unlock_for_io; /* ALLOW_IRQ: drop the lock during store I/O */

@@ -33,6 +33,11 @@
 	X(write_errors, "page_out errors reported by the store")                                   \
 	X(batches, "batches of evictions")                                                         \
 	X(fault_ns, "nanoseconds spent in faults, waiting included")                               \
+	X(pages_ahead, "of pages_read, pages read ahead of a touch")                               \
+	X(ahead_windows, "runs of pages that were read ahead together")                            \
+	X(ahead_hits, "pages read ahead, and come by (accuracy: of pages_ahead)")                  \
+	X(ahead_wasted, "pages read ahead, and not come by as far as can be seen")                 \
+	X(ahead_errors, "pages that could not be read ahead: nobody's error, they stay out")       \
 	X(frames_free, "now: page frames available")                                               \
 	X(frames_resident, "now: page frames that hold a data page")                               \
 	X(frames_retired, "now: page frames out of service")                                       \

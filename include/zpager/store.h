@@ -75,6 +75,13 @@ struct z_store_io {
 	int status;       /* out */
 };
 
+/* One page of a batch of page-ins. */
+struct z_store_fill {
+	z_loc_t loc;
+	void *page; /* scratch: Z_PAGE_SIZE bytes, page-aligned */
+	int status; /* out */
+};
+
 /* Figures of a store; all counts since it was opened, or now. */
 struct z_store_stats {
 	uint64_t capacity_pages; /* data pages it promises to hold */
@@ -124,6 +131,13 @@ struct z_store_ops {
 	 *   0 | Z_ERR_IO, Z_ERR_CORRUPT loc is unchanged, a retry is allowed.
 	 */
 	int (*page_in)(struct z_store *store, z_loc_t loc, void *page);
+
+	/*
+	 * page_in_many - the same for n pages at once, up to Z_BATCH_MAX, those of neighbouring
+	 *   addresses beside each other; each has its status. May be NULL: page_in is called for each.
+	 *   Returns the number that failed.
+	 */
+	size_t (*page_in_many)(struct z_store *store, struct z_store_fill *fills, size_t n);
 
 	/*
 	 * page_finalize - page_in(loc) succeeded and pf now holds the page: keep loc as a clean copy

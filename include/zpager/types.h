@@ -31,7 +31,7 @@
 #endif
 
 /* The largest number of pages of one that is evicted ahead of need (kept in the pager's memory). */
-#define Z_AHEAD_MAX 1024
+#define Z_RESERVE_MAX 1024
 
 #ifndef BIT
 #define BIT(n) (1UL << (n))

@@ -26,6 +26,7 @@ static void test_options(void **state)
 		{{.store = "nosuch:"}, Z_ERR_INVAL, "nosuch"},
 		{{.store = "ram:size=banana"}, Z_ERR_INVAL, "banana"},
 		{{.eviction = "nosuch"}, Z_ERR_INVAL, "clock"},
+		{{.reclaim = "nosuch"}, Z_ERR_INVAL, "thread"},
 		{{.fault_mode = "fast"}, Z_ERR_INVAL, "use signal, monitor or auto"},
 		{{.mechanism = "teleport"}, Z_ERR_INVAL, "use copy, copy-move, move or auto"},
 		{{.window_bytes = 4096}, Z_ERR_INVAL, "window"},

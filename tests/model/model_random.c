@@ -76,6 +76,7 @@ static struct model_cell cell_of(uint32_t number, uint64_t *random)
 	cell.commit = (bits >> 4 & 3) == 0 ? Z_COMMIT_HEURISTIC : Z_COMMIT_STRICT;
 	cell.max_regions = (bits >> 6 & 1) != 0 ? 4 : 64;
 	cell.failures = (bits >> 7 & 1) != 0;
+	cell.ahead = (bits >> 8 & 1) != 0 ? 8 : 0;
 	return cell;
 }
 

@@ -381,6 +381,7 @@ static void pager_matrix(void **state)
 				.cpus = CPUS,
 				.batch = v & 2 ? 4 : 1,
 				.low_water = v & 2 ? 2 : 0,
+				.ahead = v & 1 ? 0 : 4,
 				.soft_ad = (v & 4) != 0,
 				.keep_lock_for_io = (v & 8) != 0,
 				.scratch_slots = v & 16 ? 1 : 8,

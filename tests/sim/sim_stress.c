@@ -316,6 +316,7 @@ static struct sim_world_params params_of(uint64_t seed)
 		.eviction = z_eviction_at(seed % algorithms)->name,
 		.batch = seed & 1 ? 4 : 1,
 		.low_water = seed & 2 ? 3 : 0,
+		.ahead = seed & 8 ? 8 : 0,
 		.soft_ad = (seed & 4) != 0,
 		.keep_lock_for_io = (seed & 24) == 24,
 		.scratch_slots = seed & 32 ? 1 : 8,

@@ -325,6 +325,7 @@ static void scene_open(struct scene *s, uint64_t *random)
 		.store = stores[(bits >> 20) % 4],
 		.batch = (bits >> 24 & 1) != 0 ? 4 : 1,
 		.low_water = (uint32_t)(bits >> 25 & 1),
+		.ahead = (bits >> 40 & 1) != 0 ? 8 : 0,
 		.keep_lock_for_io = (bits >> 26 & 3) == 0,
 		.early_wakeups = (bits >> 28 & 1) != 0,
 		.soft_ad = (bits >> 29 & 1) != 0,

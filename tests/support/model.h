@@ -36,6 +36,7 @@ struct model_cell {
 	uint32_t frames;
 	uint32_t batch;
 	uint32_t low_water;
+	uint32_t ahead;
 	bool unlock_for_io;
 	unsigned int scratch_slots;
 	bool soft_ad;
@@ -101,6 +102,7 @@ struct model {
 	uint32_t service; /* frames wanted in service */
 	uint64_t capacity;
 	uint32_t low_water;
+	uint32_t ahead;
 	uint32_t batch;
 	uint32_t max_regions;
 	enum z_commit commit;

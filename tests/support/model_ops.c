@@ -190,7 +190,7 @@ static bool do_word(struct model_run *r, const struct model_op *op, bool write)
 	uint64_t value = op->value;
 
 	/* What is evicted ahead of need is not there for an instruction of two pages. */
-	if (model_usable(m) < model_pinned(m) + 2 + m->low_water + m->batch / 8) {
+	if (model_usable(m) < model_pinned(m) + 2 + m->low_water + m->batch / 8 + m->ahead) {
 		return true;
 	}
 	if (first_fits) {

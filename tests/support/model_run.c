@@ -93,6 +93,7 @@ bool model_begin(struct model_run *r, const struct model_cell *cell)
 		.store = uri,
 		.batch = cell->batch,
 		.low_water = cell->low_water,
+		.ahead = cell->ahead,
 		.ghosts = 16,
 		.events = 8,
 		.keep_lock_for_io = !cell->unlock_for_io,

@@ -130,9 +130,10 @@ void model_print_cell(const struct model_cell *cell, char *text, size_t bytes)
 {
 	snprintf(text, bytes,
 		 "{.eviction = \"%s\", .store = %d, .frames = %u, .batch = %u, .low_water = %u, "
-		 ".unlock_for_io = %d, .scratch_slots = %u, .soft_ad = %d, .direct_save = %d, "
+		 ".ahead = %u, .unlock_for_io = %d, .scratch_slots = %u, .soft_ad = %d, "
+		 ".direct_save = %d, "
 		 ".commit = %d, .max_regions = %u, .failures = %d}",
 		 cell->eviction, (int)cell->store, cell->frames, cell->batch, cell->low_water,
-		 cell->unlock_for_io, cell->scratch_slots, cell->soft_ad, cell->direct_save,
-		 (int)cell->commit, cell->max_regions, cell->failures);
+		 cell->ahead, cell->unlock_for_io, cell->scratch_slots, cell->soft_ad,
+		 cell->direct_save, (int)cell->commit, cell->max_regions, cell->failures);
 }

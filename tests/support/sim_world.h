@@ -43,7 +43,8 @@ struct sim_world_params {
 	const char *store;           /* ["ram:size=N"] URI; N is room for the whole window */
 	uint32_t batch;              /* [1] */
 	uint32_t low_water;          /* [0] */
-	uint32_t ahead_batch;        /* [0] */
+	uint32_t reserve_batch;      /* [0] */
+	uint32_t ahead;              /* [0] */
 	uint32_t ghosts;             /* [0] a power of two */
 	uint32_t events;             /* [0] a power of two */
 	bool keep_lock_for_io;       /* [false: unlock_for_io] ALLOW_IRQ=n */

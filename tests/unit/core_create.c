@@ -69,7 +69,7 @@ static void nonsense_is_refused(void **state)
 	REFUSED(max_regions, 0);
 	REFUSED(batch, 0);
 	REFUSED(batch, Z_BATCH_MAX + 1);
-	REFUSED(ahead_batch, Z_AHEAD_MAX + 1);
+	REFUSED(reserve_batch, Z_RESERVE_MAX + 1);
 	REFUSED(ghosts, 3);
 	REFUSED(events, 6);
 }

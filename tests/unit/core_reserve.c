@@ -3,7 +3,7 @@
  * core_reserve.c - frames that are kept free ahead of need: how many leave in one batch, and that what left is
  * there again.
  *
- * The arithmetic of 256 frames, batch 4, ahead_batch 24, low_water 2: the fault that leaves 1 frame free evicts 24;
+ * The arithmetic of 256 frames, batch 4, reserve_batch 24, low_water 2: the fault that leaves 1 frame free evicts 24;
  * a share of the frames in service smaller than that limits it.
  */
 #include <setjmp.h>
@@ -16,14 +16,14 @@
 
 #include "../support/sim_world.h"
 
-enum { FRAMES = 256, AHEAD = 24, PAGES = 1000 };
+enum { FRAMES = 256, BATCH = 24, PAGES = 1000 };
 
-static struct sim_world *open_world(uint32_t ahead_batch, bool direct_save)
+static struct sim_world *open_world(uint32_t reserve_batch, bool direct_save)
 {
 	return sim_world_open(&(struct sim_world_params){.frames = FRAMES,
 							 .batch = 4,
 							 .low_water = 2,
-							 .ahead_batch = ahead_batch,
+							 .reserve_batch = reserve_batch,
 							 .direct_save = direct_save,
 							 .scratch_slots = 8,
 							 .vm_pages = PAGES + 2});
@@ -38,7 +38,7 @@ static void fill(struct sim_world *w, uintptr_t va, size_t from, size_t to)
 
 static void test_one_batch(void **state)
 {
-	struct sim_world *w = open_world(AHEAD, true);
+	struct sim_world *w = open_world(BATCH, true);
 	uintptr_t va = sim_world_map(w, PAGES, SIM_WORLD_RW, 0);
 
 	(void)state;
@@ -46,8 +46,8 @@ static void test_one_batch(void **state)
 	assert_int_equal(sim_world_stats(w).batches, 0);
 	fill(w, va, FRAMES - 2, FRAMES - 1);
 	assert_int_equal(sim_world_stats(w).batches, 1);
-	assert_int_equal(sim_world_stats(w).pages_written, AHEAD);
-	assert_int_equal(sim_world_stats(w).frames_free, 1 + AHEAD);
+	assert_int_equal(sim_world_stats(w).pages_written, BATCH);
+	assert_int_equal(sim_world_stats(w).frames_free, 1 + BATCH);
 	sim_world_check(w);
 	sim_world_close(w);
 }
@@ -65,7 +65,7 @@ static void test_small_without(void **state)
 
 static void test_share_of_the_frames(void **state)
 {
-	struct sim_world *w = open_world(AHEAD, false);
+	struct sim_world *w = open_world(BATCH, false);
 	uintptr_t va = sim_world_map(w, PAGES, SIM_WORLD_RW, 0);
 
 	(void)state;
@@ -78,7 +78,7 @@ static void test_share_of_the_frames(void **state)
 
 static void test_contents(void **state)
 {
-	struct sim_world *w = open_world(AHEAD, *(const bool *)*state);
+	struct sim_world *w = open_world(BATCH, *(const bool *)*state);
 	uintptr_t va = sim_world_map(w, PAGES, SIM_WORLD_RW, 0);
 
 	fill(w, va, 0, PAGES);
@@ -91,26 +91,26 @@ static void test_contents(void **state)
 
 static void test_reclaim(void **state)
 {
-	struct sim_world *w = open_world(AHEAD, true);
+	struct sim_world *w = open_world(BATCH, true);
 	uintptr_t va = sim_world_map(w, PAGES, SIM_WORLD_RW, 0);
 
 	(void)state;
 	fill(w, va, 0, 100);
-	assert_int_equal(z_pager_reclaim(w->pager, FRAMES - 100 + 2 * AHEAD + 1), 0);
+	assert_int_equal(z_pager_reclaim(w->pager, FRAMES - 100 + 2 * BATCH + 1), 0);
 	assert_int_equal(sim_world_stats(w).batches, 3);
-	assert_int_equal(sim_world_stats(w).pages_written, 2 * AHEAD + 1);
+	assert_int_equal(sim_world_stats(w).pages_written, 2 * BATCH + 1);
 	sim_world_close(w);
 }
 
 static void test_room(void **state)
 {
-	struct sim_world *w = open_world(AHEAD, true);
+	struct sim_world *w = open_world(BATCH, true);
 	struct z_pager_config config = w->config;
 	size_t with = z_pager_bytes(&config);
 
 	(void)state;
-	config.ahead_batch = 0;
-	assert_in_range(with - z_pager_bytes(&config), AHEAD * 64, AHEAD * 88);
+	config.reserve_batch = 0;
+	assert_in_range(with - z_pager_bytes(&config), BATCH * 64, BATCH * 88);
 	sim_world_close(w);
 }
 

@@ -91,6 +91,7 @@ static void options_from_environment(struct zpager_options *options)
 	options->eviction = getenv(ZR_ENV_EVICTION);
 	options->fault_mode = getenv(ZR_ENV_FAULTS);
 	options->mechanism = getenv(ZR_ENV_MECHANISM);
+	options->reclaim = getenv(ZR_ENV_RECLAIM);
 	if (options->fault_mode == NULL) {
 		options->fault_mode = "monitor";
 	}
