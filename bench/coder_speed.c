@@ -6,7 +6,8 @@
  *   coder_speed [FILE...]     the kinds of pages.h, or the pages of files as they are
  *
  * SOURCES different pages in turn, so that no branch can be learned by heart; the median of ROUNDS.
- * test ns is what the choice between the coders costs. Limits: caches are warm.
+ * wk?, same?, noise: what the looks before cost; 1/4: LZ4 over a quarter of the page, which could be one;
+ * sum: the checksum of what LZ4 made. Limits: caches are warm.
  */
 #include <lz4.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "../store/coder.h"
 #include "../store/wk.h"
 #include "pages.h"
 
@@ -53,6 +55,25 @@ static void wk_one_in(size_t i)
 static void one_test(size_t i)
 {
 	sink += z_wk_suits((uint64_t *)sources[i]);
+}
+
+static void one_same(size_t i)
+{
+	uint64_t word;
+
+	sink += z_coder_same_filled(sources[i], &word);
+}
+
+static void one_noise(size_t i)
+{
+	sink += z_coder_is_noise(sources[i]);
+}
+
+/* The other way to find noise: what does LZ4 make of a quarter? */
+static void one_quarter(size_t i)
+{
+	sink += (uint64_t)LZ4_compress_fast_extState(state, (char *)sources[i], (char *)page,
+						     (int)Z_PAGE_SIZE / 4, (int)Z_PAGE_SIZE, 1);
 }
 
 static void one_sum(size_t i)
@@ -112,6 +133,16 @@ static unsigned int suited(void)
 	return n * 100 / SOURCES;
 }
 
+static unsigned int noises(void)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < SOURCES; i++) {
+		n += z_coder_is_noise(sources[i]);
+	}
+	return n * 100 / SOURCES;
+}
+
 static void must_be(size_t i, const char *coder)
 {
 	if (memcmp(page, sources[i], Z_PAGE_SIZE) != 0) {
@@ -125,6 +156,9 @@ static void print_row(const char *name)
 	double lz4[3];
 	double wk[3];
 	double test = time_of(one_test);
+	double same = time_of(one_same);
+	double noise = time_of(one_noise);
+	double quarter = time_of(one_quarter);
 	double sum;
 
 	lz4[0] = time_of(lz4_one_out);
@@ -136,8 +170,10 @@ static void print_row(const char *name)
 	wk[1] = time_of(wk_one_in);
 	wk[2] = ratio();
 	must_be(SOURCES - 1, "wk");
-	printf("%-12.12s %7.0f %7.0f %7.2f %7.0f %7.0f %7.2f %7.0f %5u%% %7.0f\n", name, lz4[0],
-	       lz4[1], lz4[2], wk[0], wk[1], wk[2], test, suited(), sum);
+	printf("%-12.12s %7.0f %7.0f %7.2f %7.0f %7.0f %7.2f %5.0f %4u%% %5.0f %5.0f %4u%% %5.0f "
+	       "%5.0f\n",
+	       name, lz4[0], lz4[1], lz4[2], wk[0], wk[1], wk[2], test, suited(), same, noise,
+	       noises(), quarter, sum);
 }
 
 static void read_file(const char *path)
@@ -158,8 +194,9 @@ static void read_file(const char *path)
 int main(int argc, char **argv)
 {
 	printf("ns a page, %u pages in turn\n", SOURCES);
-	printf("%-12s %7s %7s %7s %7s %7s %7s %7s %6s %7s\n", "contents", "lz4 out", "in", "ratio",
-	       "wk out", "in", "ratio", "test ns", "to wk", "sum ns");
+	printf("%-12s %7s %7s %7s %7s %7s %7s %5s %5s %5s %5s %5s %5s %5s\n", "contents", "lz4 out",
+	       "in", "ratio", "wk out", "in", "ratio", "wk?", "to wk", "same?", "noise", "found",
+	       "1/4", "sum");
 	for (enum bench_kind kind = 0; argc < 2 && kind < BENCH_KINDS; kind++) {
 		for (size_t i = 0; i < SOURCES; i++) {
 			bench_page_fill(sources[i], kind, i);

@@ -284,7 +284,7 @@ static void test_suits(void **state)
 		uint64_t random = seed;
 
 		for (size_t i = 0; i < Z_WK_WORDS; i++) {
-			f->page[i] = 0x00007f1200000000U + (store_random(&random) & 0xfffU) * 16;
+			f->page[i] = 0x00007f1200000000U + (store_random(&random) & 0x3ffU) * 16;
 			f->page[i] = i % 2 == 0 ? f->page[i] : i;
 		}
 		assert_true(z_wk_suits(f->page));
