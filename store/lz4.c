@@ -38,6 +38,9 @@
 
 #define WORKERS_SHARE 8U /* of a store's limit, for its workers */
 
+/* With own RAM of so many pages (32 MiB) the pool takes it in large pieces and keeps it. */
+#define KEEPS_PAGES ((32U << 20) / Z_PAGE_SIZE)
+
 /* ---- RAM: every part of the store asks here, so that the limit and the figure hold for all ---- */
 
 static void *counted_alloc(void *ctx, size_t bytes)
@@ -319,7 +322,7 @@ static int open_parts(struct lz4_store *lz4)
 		err = z_table_open(&lz4->entries, env, SLOTS_LIMIT, sizeof(struct lz4_entry));
 	}
 	if (err == 0) {
-		err = z_pool_open(&lz4->pool, env);
+		err = z_pool_open(&lz4->pool, env, lz4->own && lz4->limit_pages >= KEEPS_PAGES);
 	}
 	return err != 0 ? err : lz4_workers_open(&lz4->workers, env, limit / WORKERS_SHARE);
 }

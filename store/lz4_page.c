@@ -14,7 +14,7 @@
 #include "hosted.h"
 #include "lz4_store.h"
 
-#define GROUP 16U
+#define GROUP 8U
 
 /* What a page may keep of its size to be worth RAM that a page frame could be instead. */
 #define WORTHWHILE_BYTES (Z_PAGE_SIZE / 4 * 3)
