@@ -5,12 +5,14 @@
  *
  *   store_speed [URI...]      default: lz4:
  *
- * Each thread has SOURCES different pages of a kind and PAGES locations; it puts all of them out, 64 at
- * a time as an eviction does, and brings all of them in, ROUNDS times after a first time that does not
- * count. One mutex stands for the pager lock. The figure is the median of the rounds.
+ * Each thread has SOURCES different pages of a kind and PAGES locations, all in use. Then, as under a
+ * pager, it brings 64 of them in, one by one and here and there, frees them, and puts 64 pages out at once.
+ * A round does that PAGES / 64 times; the figure is the median of the rounds. One mutex stands for the
+ * pager lock; what is done under it counts as part of out.
  *
  * Limits: pages that are put out are in the processor's caches more often than those that a pager moves.
  */
+#define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +77,9 @@ static void must(int err, const char *what)
 	}
 }
 
+/* Every SKIP-th location from the first on, so that they are not neighbours. */
+#define SKIP (PAGES / BATCH)
+
 static void out_batch(struct lane *lane, size_t first)
 {
 	const struct z_store_ops *ops = lane->store->ops;
@@ -82,10 +87,12 @@ static void out_batch(struct lane *lane, size_t first)
 
 	(void)pthread_mutex_lock(lane->pager);
 	for (size_t i = 0; i < BATCH; i++) {
-		must(ops->location_get(lane->store, NULL, Z_WANT_FOR_EVICT, &lane->locs[first + i]),
+		size_t at = first + i * SKIP;
+
+		must(ops->location_get(lane->store, NULL, Z_WANT_FOR_EVICT, &lane->locs[at]),
 		     "no location");
-		ios[i].loc = lane->locs[first + i];
-		ios[i].page = lane->sources + (first + i) % SOURCES * Z_PAGE_SIZE;
+		ios[i].loc = lane->locs[at];
+		ios[i].page = lane->sources + at % SOURCES * Z_PAGE_SIZE;
 	}
 	(void)pthread_mutex_unlock(lane->pager);
 	if (ops->page_out_many != NULL) {
@@ -97,15 +104,44 @@ static void out_batch(struct lane *lane, size_t first)
 	}
 }
 
-static void all_in(struct lane *lane)
+static void in_batch(struct lane *lane, size_t first)
 {
-	for (size_t i = 0; i < PAGES; i++) {
-		must(lane->store->ops->page_in(lane->store, lane->locs[i], lane->target),
+	const struct z_store_ops *ops = lane->store->ops;
+
+	for (size_t i = 0; i < BATCH; i++) {
+		must(ops->page_in(lane->store, lane->locs[first + i * SKIP], lane->target),
 		     "page does not come back");
 	}
-	if (memcmp(lane->target, lane->sources + (PAGES - 1) % SOURCES * Z_PAGE_SIZE,
+	if (memcmp(lane->target,
+		   lane->sources + (first + (BATCH - 1) * SKIP) % SOURCES * Z_PAGE_SIZE,
 		   Z_PAGE_SIZE) != 0) {
 		must(1, "another page came back");
+	}
+}
+
+static void free_batch(struct lane *lane, size_t first)
+{
+	(void)pthread_mutex_lock(lane->pager);
+	for (size_t i = 0; i < BATCH; i++) {
+		lane->store->ops->location_free(lane->store, lane->locs[first + i * SKIP]);
+	}
+	(void)pthread_mutex_unlock(lane->pager);
+}
+
+static void one_round(struct lane *lane, double *out_ns, double *in_ns)
+{
+	*out_ns = 0;
+	*in_ns = 0;
+	for (size_t first = 0; first < SKIP; first++) {
+		double t0 = now_ns();
+		double t1;
+
+		in_batch(lane, first);
+		t1 = now_ns();
+		free_batch(lane, first);
+		out_batch(lane, first);
+		*in_ns += (t1 - t0) / PAGES;
+		*out_ns += (now_ns() - t1) / PAGES;
 	}
 }
 
@@ -113,25 +149,12 @@ static void *run(void *arg)
 {
 	struct lane *lane = arg;
 
+	for (size_t first = 0; first < SKIP; first++) {
+		out_batch(lane, first);
+	}
 	for (size_t round = 0; round <= ROUNDS; round++) {
-		double t;
-
 		(void)pthread_barrier_wait(lane->start);
-		t = now_ns();
-		for (size_t i = 0; i < PAGES; i += BATCH) {
-			out_batch(lane, i);
-		}
-		lane->out_ns[round] = (now_ns() - t) / PAGES;
-		(void)pthread_barrier_wait(lane->start);
-		t = now_ns();
-		all_in(lane);
-		lane->in_ns[round] = (now_ns() - t) / PAGES;
-		(void)pthread_barrier_wait(lane->start);
-		(void)pthread_mutex_lock(lane->pager);
-		for (size_t i = 0; i < PAGES && round < ROUNDS; i++) {
-			lane->store->ops->location_free(lane->store, lane->locs[i]);
-		}
-		(void)pthread_mutex_unlock(lane->pager);
+		one_round(lane, &lane->out_ns[round], &lane->in_ns[round]);
 	}
 	return NULL;
 }
@@ -155,7 +178,7 @@ static double median(double *rounds)
 static struct figures run_lanes(struct lane *lanes, struct z_store *store, unsigned int n)
 {
 	struct figures sum = {0, 0};
-	pthread_mutex_t pager = PTHREAD_MUTEX_INITIALIZER;
+	pthread_mutex_t pager = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
 	pthread_barrier_t start;
 	pthread_t threads[THREADS];
 

@@ -18,12 +18,13 @@
 #define PAGES_LIMIT ((uint32_t)1 << 28)
 #define GIVEN_BACK  64U /* pages that go back with one call */
 
-/* Charged pages beyond need that make us give some back: so many, and a part of those in use... */
-#define KEEP_MOST  16U
-#define MOST_SHARE 32U
-/* ...down to so many. */
-#define KEEP_LEAST  4U
-#define LEAST_SHARE 64U
+/*
+ * Charged pages beyond need that make us give some back, and half of which stay: a batch of pages may come
+ * in before the next one goes out, but in a small pool that would be too much.
+ */
+#define KEEP_LEAST 16U
+#define KEEP_SHARE 64U
+#define KEEP_MOST  80U
 
 /* "This process" in the place of a descriptor; not in the headers of every system yet. */
 #define THIS_PROCESS (-10001)
@@ -203,9 +204,12 @@ static void clean_free_pages(struct z_pool *pool)
 static void trim(struct z_pool *pool)
 {
 	uint32_t excess = pool->charged - pool->used - pool->promised;
+	uint32_t keep = pool->used / KEEP_SHARE;
 
-	if (!pool->keeps && excess > KEEP_MOST + pool->used / MOST_SHARE) {
-		excess -= KEEP_LEAST + pool->used / LEAST_SHARE;
+	keep = keep < KEEP_LEAST ? KEEP_LEAST : keep;
+	keep = keep > KEEP_MOST ? KEEP_MOST : keep;
+	if (!pool->keeps && excess > keep) {
+		excess -= keep / 2;
 		pool->charged -= excess;
 		clean_free_pages(pool);
 		z_env_uncharge(pool->env, excess);

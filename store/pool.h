@@ -12,7 +12,7 @@
  * Pages: used (in a class, or taken whole) + promised (z_pool_promise) never exceeds charged, and
  * RAM that is really held - used pages and dirty free ones - does not either. Pages that are not
  * needed go back to the system and are uncharged, many with one call, since each call may interrupt
- * every CPU; so a part in thirty is kept for what comes next. A pool with RAM of its own takes that
+ * every CPU; so a few are kept for what comes next. A pool with RAM of its own takes that
  * in pieces of 2 MiB, charged at once, which the system may back with huge pages, and gives none back
  * before it is closed: a first touch of a small page costs as much as some compressions.
  *
