@@ -44,6 +44,8 @@ struct lane {
 struct figures {
 	double out_ns;
 	double in_ns;
+	double ratio; /* bytes of pages by bytes that are stored */
+	double held;  /* bytes of RAM by bytes that are stored */
 };
 
 static double now_ns(void)
@@ -177,7 +179,7 @@ static double median(double *rounds)
 /* The lanes at once; what is left in the store is the last round. */
 static struct figures run_lanes(struct lane *lanes, struct z_store *store, unsigned int n)
 {
-	struct figures sum = {0, 0};
+	struct figures sum = {0};
 	pthread_mutex_t pager = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
 	pthread_barrier_t start;
 	pthread_t threads[THREADS];
@@ -199,7 +201,7 @@ static struct figures run_lanes(struct lane *lanes, struct z_store *store, unsig
 }
 
 static struct figures measure(struct lane *lanes, const char *uri, enum bench_kind kind,
-			      unsigned int n, double *ratio_out)
+			      unsigned int n)
 {
 	const struct z_store_env env = {.alloc = pages_alloc, .free = pages_free};
 	struct z_store_stats stats;
@@ -219,23 +221,23 @@ static struct figures measure(struct lane *lanes, const char *uri, enum bench_ki
 	}
 	figures = run_lanes(lanes, store, n);
 	store->ops->stats(store, &stats);
-	*ratio_out = (double)n * PAGES * Z_PAGE_SIZE / (double)stats.stored_bytes;
+	figures.ratio = (double)n * PAGES * Z_PAGE_SIZE / (double)stats.stored_bytes;
+	figures.held = (double)stats.ram_bytes / (double)stats.stored_bytes;
 	store->ops->close(store);
 	return figures;
 }
 
 static void print_table(struct lane *lanes, const char *uri)
 {
-	printf("%s\n%-10s %8s %8s %8s %8s %6s %7s %7s\n", uri, "contents", "out ns", "in ns",
-	       "out 2thr", "in 2thr", "ratio", "out x", "in x");
+	printf("%s\n%-10s %8s %8s %8s %8s %7s %7s %6s %6s\n", uri, "contents", "out ns", "in ns",
+	       "out 2thr", "in 2thr", "out x", "in x", "ratio", "held");
 	for (enum bench_kind kind = 0; kind < BENCH_KINDS; kind++) {
-		double ratio;
-		struct figures one = measure(lanes, uri, kind, 1, &ratio);
-		struct figures two = measure(lanes, uri, kind, 2, &ratio);
+		struct figures one = measure(lanes, uri, kind, 1);
+		struct figures two = measure(lanes, uri, kind, 2);
 
-		printf("%-10s %8.0f %8.0f %8.0f %8.0f %6.2f %7.2f %7.2f\n", bench_kind_name(kind),
-		       one.out_ns, one.in_ns, two.out_ns, two.in_ns, ratio,
-		       2 * one.out_ns / two.out_ns, 2 * one.in_ns / two.in_ns);
+		printf("%-10s %8.0f %8.0f %8.0f %8.0f %7.2f %7.2f %6.2f %6.2f\n",
+		       bench_kind_name(kind), one.out_ns, one.in_ns, two.out_ns, two.in_ns,
+		       2 * one.out_ns / two.out_ns, 2 * one.in_ns / two.in_ns, two.ratio, two.held);
 	}
 }
 
