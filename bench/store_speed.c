@@ -245,6 +245,7 @@ int main(int argc, char **argv)
 {
 	static struct lane lanes[THREADS];
 
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	for (unsigned int i = 0; i < THREADS; i++) {
 		lanes[i].sources = pages_alloc(NULL, SOURCES * Z_PAGE_SIZE);
 		lanes[i].target = pages_alloc(NULL, Z_PAGE_SIZE);

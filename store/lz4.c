@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lz4.c - data pages that are out stay in RAM, compressed with LZ4.
+ * lz4.c - data pages that are out stay in RAM, compressed.
  *
- * Theory: a page that repeats one 64-bit word is kept as that word; one that compresses to less than
- * about a page less 64 bytes is an object of the pool (pool.h: packed without holes); any other is
- * kept raw in a whole page. What is known of a slot is 12 bytes, beside the 12 of slots.h.
- * Every coded page has a checksum of 32 bits, verified when it comes back.
+ * Theory: a page that repeats one 64-bit word is kept as that word; one that is coded (coder.h: by LZ4 or
+ * as words) to less than about a page less 64 bytes is an object of the pool (pool.h: packed without
+ * holes); any other is kept raw in a whole page. What is known of a slot is 12 bytes, beside the 12 of
+ * slots.h. Every page but the first kind has a checksum of 32 bits, verified when it comes back.
  *
  * RAM: everything is charged, data as it grows and metadata. location_get promises one page, which
  * is the worst case, so that page_out cannot fail for lack of space; page_out gives back what it did
  * not need. If nothing can be promised, clean copies are stolen, then it is Z_ERR_NOSPC. One page is
  * kept ready for faults. Exception: a page put out again to a clean copy's location may find no room
  * for a worse compression than before; then page_out says Z_ERR_NOSPC.
- * Clean copies take RAM that frames could use: at most a quarter of the slots in use, and 16.
+ * A store with a limit of its own keeps every clean copy until a page needs the room. Without one they
+ * take RAM that frames could use: at most a quarter of the slots in use, and 16.
  *
  * Locks: slots belong to the pager lock; pool, metadata contents and figures to the store's own,
- * which is taken inside the pager lock and held for short copies only. Compression and decompression
- * run outside of it, in one of a few workers (state and buffer made at open), each with its own lock
- * that is taken before the store's. Callers have signals blocked.
+ * which is taken inside the pager lock and held for short copies only. Pages are coded outside of it, in
+ * one of a few workers (state and buffer made at open), each with its own lock that is taken before the
+ * store's; they are decoded with no lock at all, from a copy on the stack. Callers have signals blocked.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
