@@ -28,7 +28,7 @@ bool z_coder_same_filled(const void *page, uint64_t *word_out);
 /* z_coder_fill - the opposite. */
 void z_coder_fill(void *page, uint64_t word);
 
-/* z_coder_is_noise - there is no hope of a fifth less. */
+/* z_coder_is_noise - there is no hope of an eighth less. */
 bool z_coder_is_noise(const void *page);
 
 /*
