@@ -260,6 +260,13 @@ static void test_damage_is_found(void **state)
 			bytes[at + 40] ^= 1U;
 		}
 		assert_int_equal(f->store->ops->page_in(f->store, f->locs[i], f->page), 0);
+		/* The first of its class, in a page of its own; one bit is enough, wherever it is. */
+		for (size_t at = 4; at < 500; at++) {
+			bytes[i * Z_PAGE_SIZE + at] ^= (unsigned char)(1U << at % 8);
+			assert_int_equal(f->store->ops->page_in(f->store, f->locs[i], f->page),
+					 Z_ERR_CORRUPT);
+			bytes[i * Z_PAGE_SIZE + at] ^= (unsigned char)(1U << at % 8);
+		}
 	}
 }
 
@@ -341,6 +348,9 @@ static void test_own_ram_is_kept(void **state)
 	size_t m = 0;
 
 	open_store(f, "lz4:size=32M&own=yes");
+	before = stats(f).ram_bytes;
+	assert_int_equal(put(f, n++, 18), 0);
+	assert_true(stats(f).ram_bytes >= before + (2U << 20));
 	while (put(f, n, 24 * n + 18) == 0) {
 		before = stats(f).ram_bytes;
 		assert_true(before <= 32U << 20);
