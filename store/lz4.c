@@ -1,92 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lz4.c - data pages that are out stay in RAM, compressed with LZ4.
+ * lz4.c - data pages that are out stay in RAM, compressed.
  *
- * Theory: a page that repeats one 64-bit word is kept as that word; one that compresses to less than
- * about a page less 64 bytes is an object of the pool (pool.h: packed without holes); any other is
- * kept raw in a whole page. What is known of a slot is 12 bytes, beside the 12 of slots.h.
- * Every coded page has a checksum of 32 bits, verified when it comes back.
+ * Theory: a page that repeats one 64-bit word is kept as that word; one that is coded (coder.h: by LZ4 or
+ * as words) to less than about a page less 64 bytes is an object of the pool (pool.h: packed without
+ * holes); any other is kept raw in a whole page. What is known of a slot is 12 bytes, beside the 12 of
+ * slots.h. Every page but the first kind has a checksum of 32 bits, verified when it comes back.
  *
  * RAM: everything is charged, data as it grows and metadata. location_get promises one page, which
  * is the worst case, so that page_out cannot fail for lack of space; page_out gives back what it did
  * not need. If nothing can be promised, clean copies are stolen, then it is Z_ERR_NOSPC. One page is
  * kept ready for faults. Exception: a page put out again to a clean copy's location may find no room
  * for a worse compression than before; then page_out says Z_ERR_NOSPC.
- * Clean copies take RAM that frames could use: at most a quarter of the slots in use, and 16.
+ * A store with a limit of its own keeps every clean copy until a page needs the room. Without one they
+ * take RAM that frames could use: at most a quarter of the slots in use, and 16.
  *
  * Locks: slots belong to the pager lock; pool, metadata contents and figures to the store's own,
- * which is taken inside the pager lock and held for short copies only. Compression and decompression
- * run outside of it, in one of a few workers (state and buffer made at open), each with its own lock
- * that is taken before the store's. Callers have signals blocked.
+ * which is taken inside the pager lock and held for short copies only. Pages are coded outside of it, in
+ * one of a few workers (state and buffer made at open), each with its own lock that is taken before the
+ * store's; they are decoded with no lock at all, from a copy on the stack. Callers have signals blocked.
  */
-#include <lz4.h>
+#define _GNU_SOURCE
 #include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "hosted.h"
-#include "lz4_workers.h"
+#include "lz4_store.h"
 #include "mem.h"
-#include "pool.h"
-#include "slots.h"
 
-#define SLOTS_LIMIT ((uint64_t)1 << 28)
-
-/* What a page may keep of its size to be worth RAM that a page frame could be instead. */
-#define WORTHWHILE_BYTES ((int)Z_PAGE_SIZE / 4 * 3)
-#define COPIES_LEAST     16U
-#define COPIES_SHARE     4U
+#define SLOTS_LIMIT  ((uint64_t)1 << 28)
+#define COPIES_LEAST 16U
+#define COPIES_SHARE 4U
 
 /* A page is expected to shrink to a quarter: the number of pages promised (see store/README.md). */
 #define EXPECTED_RATIO 4U
 
 #define LEFT_TO_OTHERS 16U /* pages */
 
-enum kind { NOTHING, SAME, CODED, RAW };
+#define WORKERS_SHARE 8U /* of a store's limit, for its workers */
 
-#define REFUSED 1U /* in bytes, of NOTHING: the last page_out was refused as not worthwhile */
-
-/* What is known of a slot. The fields are the store's lock's. */
-struct entry {
-	uint32_t page;            /* CODED, RAW: in the pool; SAME: the low half of the word */
-	uint32_t sum;             /* checksum; SAME: the high half of the word */
-	uint16_t bytes;           /* CODED: length; NOTHING: 0 or REFUSED */
-	uint16_t place : 13;      /* CODED: steps from the page's beginning */
-	uint16_t kind : 2;        /* enum kind */
-	uint16_t has_promise : 1; /* a page of the pool is promised to it */
-};
-
-_Static_assert(sizeof(struct entry) == 12, "24 bytes a slot, with those of slots.h");
-_Static_assert(CONFIG_MMU_PAGE_SIZE <= 65536, "a length fits in 16 bits");
-
-struct lz4_store {
-	struct z_store store; /* its env is the counting one */
-	struct z_store_env outer;
-	uint64_t limit_pages; /* [I] */
-	bool only_worthwhile; /* [I] pages that hardly compress are refused */
-	atomic_size_t ram_pages;
-	bool keep_copies;
-	bool own;
-	struct z_slots slots;   /* [P] */
-	struct z_table entries; /* [P] to grow */
-	struct lz4_workers workers;
-	pthread_mutex_t lock;
-	struct z_pool pool; /* [lock] and the figures below */
-	uint64_t stored_bytes;
-	uint64_t same_filled;
-	uint64_t raw;
-};
-
-static struct lz4_store *lz4_of(struct z_store *store)
-{
-	return (struct lz4_store *)store;
-}
-
-static struct entry *entry_of(const struct lz4_store *lz4, uint32_t slot)
-{
-	return z_table_at(&lz4->entries, slot);
-}
+/* With own RAM of so many pages (32 MiB) the pool takes it in large pieces and keeps it. */
+#define KEEPS_PAGES ((32U << 20) / Z_PAGE_SIZE)
 
 /* ---- RAM: every part of the store asks here, so that the limit and the figure hold for all ---- */
 
@@ -132,48 +86,37 @@ static void counted_uncharge(void *ctx, size_t pages)
 
 /* ---- entries; all with the store's lock held ------------------------------------------------- */
 
-static struct z_place place_of(const struct entry *entry)
+void lz4_entry_clear(struct lz4_store *lz4, struct lz4_entry *entry)
 {
-	return (struct z_place){entry->page, (uint32_t)entry->place * Z_POOL_STEP};
-}
-
-static void set_place(struct entry *entry, struct z_place place)
-{
-	entry->page = place.page;
-	entry->place = (place.offset / Z_POOL_STEP) & 0x1fffU;
-}
-
-/* The contents of a slot go; the slot stays. */
-static void entry_clear(struct lz4_store *lz4, struct entry *entry)
-{
-	struct z_place place = place_of(entry);
+	struct z_place place = lz4_place_of(entry);
 	uint32_t moved;
 
-	switch ((enum kind)entry->kind) {
-	case NOTHING:
+	switch ((enum lz4_kind)entry->kind) {
+	case LZ4_NOTHING:
 		break;
-	case SAME:
+	case LZ4_SAME:
 		lz4->same_filled--;
 		lz4->stored_bytes -= sizeof(uint64_t);
 		break;
-	case RAW:
+	case LZ4_RAW:
 		lz4->raw--;
 		lz4->stored_bytes -= Z_PAGE_SIZE;
 		z_pool_page_give(&lz4->pool, entry->page);
 		break;
-	case CODED:
+	case LZ4_CODED:
+	case LZ4_WORDS:
 		lz4->stored_bytes -= entry->bytes;
 		moved = z_pool_remove(&lz4->pool, place, entry->bytes);
 		if (moved != Z_POOL_NONE) {
-			set_place(entry_of(lz4, moved), place);
+			lz4_set_place(lz4_entry_of(lz4, moved), place);
 		}
 		break;
 	}
-	entry->kind = NOTHING;
+	entry->kind = LZ4_NOTHING;
 	entry->bytes = 0;
 }
 
-static void entry_redeem(struct lz4_store *lz4, struct entry *entry)
+void lz4_entry_redeem(struct lz4_store *lz4, struct lz4_entry *entry)
 {
 	if (entry->has_promise != 0) {
 		entry->has_promise = 0;
@@ -181,7 +124,7 @@ static void entry_redeem(struct lz4_store *lz4, struct entry *entry)
 	}
 }
 
-static bool entry_promise(struct lz4_store *lz4, struct entry *entry, uint32_t spare)
+bool lz4_entry_promise(struct lz4_store *lz4, struct lz4_entry *entry, uint32_t spare)
 {
 	if (entry->has_promise == 0 && z_pool_promise(&lz4->pool, spare)) {
 		entry->has_promise = 1;
@@ -192,11 +135,11 @@ static bool entry_promise(struct lz4_store *lz4, struct entry *entry, uint32_t s
 static void slot_drop(void *ctx, uint32_t slot)
 {
 	struct lz4_store *lz4 = ctx;
-	struct entry *entry = entry_of(lz4, slot);
+	struct lz4_entry *entry = lz4_entry_of(lz4, slot);
 
 	(void)pthread_mutex_lock(&lz4->lock);
-	entry_clear(lz4, entry);
-	entry_redeem(lz4, entry);
+	lz4_entry_clear(lz4, entry);
+	lz4_entry_redeem(lz4, entry);
 	(void)pthread_mutex_unlock(&lz4->lock);
 }
 
@@ -224,7 +167,7 @@ static bool promise_or_steal(struct lz4_store *lz4, uint32_t slot, uint32_t spar
 
 	do {
 		(void)pthread_mutex_lock(&lz4->lock);
-		ok = entry_promise(lz4, entry_of(lz4, slot), spare);
+		ok = lz4_entry_promise(lz4, lz4_entry_of(lz4, slot), spare);
 		(void)pthread_mutex_unlock(&lz4->lock);
 	} while (!ok && z_slots_steal(&lz4->slots));
 	return ok;
@@ -256,176 +199,6 @@ static void lz4_location_free(struct z_store *store, z_loc_t loc)
 	slot_free(lz4_of(store), z_loc_slot(loc));
 }
 
-static uint32_t sum_of(const void *data, size_t bytes)
-{
-	return (uint32_t)XXH3_64bits(data, bytes);
-}
-
-static bool is_same_filled(const void *page)
-{
-	return memcmp(page, (const char *)page + sizeof(uint64_t),
-		      Z_PAGE_SIZE - sizeof(uint64_t)) == 0;
-}
-
-/* Each put_ function: the store's lock held, entry cleared. */
-static int put_same(struct lz4_store *lz4, struct entry *entry, const void *page)
-{
-	uint64_t word;
-
-	memcpy(&word, page, sizeof(word));
-	entry->kind = SAME;
-	entry->page = (uint32_t)word;
-	entry->sum = (uint32_t)(word >> 32);
-	lz4->same_filled++;
-	lz4->stored_bytes += sizeof(word);
-	return 0;
-}
-
-static int put_raw(struct lz4_store *lz4, struct entry *entry, const void *page)
-{
-	if (!entry_promise(lz4, entry, 0)) {
-		return Z_ERR_NOSPC;
-	}
-	entry->page = z_pool_page_take(&lz4->pool);
-	entry->kind = RAW;
-	memcpy(z_pool_memory(&lz4->pool, entry->page), page, Z_PAGE_SIZE);
-	lz4->raw++;
-	lz4->stored_bytes += Z_PAGE_SIZE;
-	return 0;
-}
-
-static int put_coded(struct lz4_store *lz4, uint32_t slot, const char *data, size_t bytes)
-{
-	struct entry *entry = entry_of(lz4, slot);
-
-	if (!entry_promise(lz4, entry, 0)) {
-		return Z_ERR_NOSPC;
-	}
-	set_place(entry, z_pool_add(&lz4->pool, slot, data, bytes));
-	entry->kind = CODED;
-	entry->bytes = (uint16_t)bytes;
-	lz4->stored_bytes += bytes;
-	return 0;
-}
-
-static int put(struct lz4_store *lz4, uint32_t slot, const void *page, const char *data,
-	       size_t bytes)
-{
-	struct entry *entry = entry_of(lz4, slot);
-	uint32_t sum = bytes == 0 ? sum_of(page, Z_PAGE_SIZE) : sum_of(data, bytes);
-	int err;
-
-	(void)pthread_mutex_lock(&lz4->lock);
-	entry_clear(lz4, entry);
-	entry->sum = sum;
-	if (bytes == 0) {
-		err = put_raw(lz4, entry, page);
-	} else {
-		err = put_coded(lz4, slot, data, bytes);
-	}
-	entry_redeem(lz4, entry);
-	(void)pthread_mutex_unlock(&lz4->lock);
-	return err;
-}
-
-/* Is the page not worth its RAM, and not insisted upon? */
-static bool refuse(struct lz4_store *lz4, uint32_t slot, int bytes)
-{
-	struct entry *entry = entry_of(lz4, slot);
-	bool insists;
-
-	if (!lz4->only_worthwhile || (bytes > 0 && bytes <= WORTHWHILE_BYTES)) {
-		return false;
-	}
-	(void)pthread_mutex_lock(&lz4->lock);
-	insists = entry->kind == NOTHING && entry->bytes == REFUSED;
-	entry_clear(lz4, entry);
-	entry->bytes = (uint16_t)(insists ? 0 : REFUSED);
-	(void)pthread_mutex_unlock(&lz4->lock);
-	return !insists;
-}
-
-static int lz4_page_out(struct z_store *store, z_loc_t loc, const void *page)
-{
-	struct lz4_store *lz4 = lz4_of(store);
-	uint32_t slot = z_loc_slot(loc);
-	struct lz4_worker *worker;
-	int bytes;
-	int err;
-
-	if (is_same_filled(page)) {
-		(void)pthread_mutex_lock(&lz4->lock);
-		entry_clear(lz4, entry_of(lz4, slot));
-		err = put_same(lz4, entry_of(lz4, slot), page);
-		entry_redeem(lz4, entry_of(lz4, slot));
-		(void)pthread_mutex_unlock(&lz4->lock);
-		return err;
-	}
-	worker = lz4_worker_lock(&lz4->workers);
-	bytes = LZ4_compress_fast_extState(worker->state, page, worker->buffer, (int)Z_PAGE_SIZE,
-					   (int)Z_POOL_MAX_BYTES, 1);
-	err = refuse(lz4, slot, bytes)
-		      ? Z_ERR_NOSPC
-		      : put(lz4, slot, page, worker->buffer, bytes > 0 ? (size_t)bytes : 0);
-	lz4_worker_unlock(worker);
-	return err;
-}
-
-static void fill(void *page, const struct entry *entry)
-{
-	uint64_t word = (uint64_t)entry->sum << 32 | entry->page;
-	uint64_t *at = page;
-
-	for (size_t i = 0; i < Z_PAGE_SIZE / sizeof(word); i++) {
-		at[i] = word;
-	}
-}
-
-/* Copy out, under the lock, what the entry says; a copy of the entry itself too. */
-static struct entry get(struct lz4_store *lz4, uint32_t slot, void *page, char *buffer)
-{
-	struct entry entry;
-
-	(void)pthread_mutex_lock(&lz4->lock);
-	entry = *entry_of(lz4, slot);
-	if (entry.kind == CODED) {
-		z_pool_read(&lz4->pool, place_of(&entry), buffer, entry.bytes);
-	} else if (entry.kind == RAW) {
-		memcpy(page, z_pool_memory(&lz4->pool, entry.page), Z_PAGE_SIZE);
-	}
-	(void)pthread_mutex_unlock(&lz4->lock);
-	return entry;
-}
-
-static int lz4_page_in(struct z_store *store, z_loc_t loc, void *page)
-{
-	struct lz4_store *lz4 = lz4_of(store);
-	struct lz4_worker *worker = lz4_worker_lock(&lz4->workers);
-	struct entry entry = get(lz4, z_loc_slot(loc), page, worker->buffer);
-	int err = 0;
-
-	switch ((enum kind)entry.kind) {
-	case NOTHING:
-		err = Z_ERR_IO;
-		break;
-	case SAME:
-		fill(page, &entry);
-		break;
-	case RAW:
-		err = sum_of(page, Z_PAGE_SIZE) == entry.sum ? 0 : Z_ERR_CORRUPT;
-		break;
-	case CODED:
-		if (sum_of(worker->buffer, entry.bytes) != entry.sum ||
-		    LZ4_decompress_safe(worker->buffer, page, entry.bytes, (int)Z_PAGE_SIZE) !=
-			    (int)Z_PAGE_SIZE) {
-			err = Z_ERR_CORRUPT;
-		}
-		break;
-	}
-	lz4_worker_unlock(worker);
-	return err;
-}
-
 static void lz4_page_finalize(struct z_store *store, struct z_page_frame *pf, z_loc_t loc)
 {
 	struct lz4_store *lz4 = lz4_of(store);
@@ -436,9 +209,10 @@ static void lz4_page_finalize(struct z_store *store, struct z_page_frame *pf, z_
 		return;
 	}
 	(void)pthread_mutex_lock(&lz4->lock);
-	entry_redeem(lz4, entry_of(lz4, slot));
+	lz4_entry_redeem(lz4, lz4_entry_of(lz4, slot));
 	(void)pthread_mutex_unlock(&lz4->lock);
-	while (lz4->slots.cached_count > COPIES_LEAST + z_slots_used(&lz4->slots) / COPIES_SHARE) {
+	while (lz4->limit_pages == UINT64_MAX &&
+	       lz4->slots.cached_count > COPIES_LEAST + z_slots_used(&lz4->slots) / COPIES_SHARE) {
 		(void)z_slots_steal(&lz4->slots);
 	}
 }
@@ -475,18 +249,18 @@ static int check_entries(const struct lz4_store *lz4)
 	uint32_t promised = 0;
 
 	for (uint32_t slot = 0; slot < lz4->slots.fresh; slot++) {
-		const struct entry *entry = entry_of(lz4, slot);
+		const struct lz4_entry *entry = lz4_entry_of(lz4, slot);
 
 		if (!z_slots_in_use(&lz4->slots, slot)) {
-			if (entry->kind != NOTHING || entry->has_promise != 0) {
+			if (entry->kind != LZ4_NOTHING || entry->has_promise != 0) {
 				return __LINE__;
 			}
 			continue;
 		}
 		promised += entry->has_promise;
-		same += entry->kind == SAME ? 1U : 0U;
-		raw += entry->kind == RAW ? 1U : 0U;
-		bytes += entry->kind == CODED ? entry->bytes : 0U;
+		same += entry->kind == LZ4_SAME ? 1U : 0U;
+		raw += entry->kind == LZ4_RAW ? 1U : 0U;
+		bytes += lz4_is_object(entry->kind) ? entry->bytes : 0U;
 	}
 	bytes += same * sizeof(uint64_t) + raw * Z_PAGE_SIZE;
 	if (same != lz4->same_filled || raw != lz4->raw || bytes != lz4->stored_bytes ||
@@ -530,6 +304,7 @@ const struct z_store_ops z_lz4_ops = {
 	.location_get = lz4_location_get,
 	.location_free = lz4_location_free,
 	.page_out = lz4_page_out,
+	.page_out_many = lz4_page_out_many,
 	.page_in = lz4_page_in,
 	.page_finalize = lz4_page_finalize,
 	.stats = lz4_stats,
@@ -541,15 +316,30 @@ static int open_parts(struct lz4_store *lz4)
 {
 	static const struct z_slots_hooks hooks = {.grow = slot_grow, .drop = slot_drop};
 	const struct z_store_env *env = &lz4->store.env;
+	uint64_t limit = lz4->limit_pages < SLOTS_LIMIT ? lz4->limit_pages : SLOTS_LIMIT;
 	int err = z_slots_open(&lz4->slots, env, SLOTS_LIMIT, &hooks, lz4);
 
 	if (err == 0) {
-		err = z_table_open(&lz4->entries, env, SLOTS_LIMIT, sizeof(struct entry));
+		err = z_table_open(&lz4->entries, env, SLOTS_LIMIT, sizeof(struct lz4_entry));
 	}
 	if (err == 0) {
-		err = z_pool_open(&lz4->pool, env);
+		err = z_pool_open(&lz4->pool, env, lz4->own && lz4->limit_pages >= KEEPS_PAGES);
 	}
-	return err != 0 ? err : lz4_workers_open(&lz4->workers, env);
+	return err != 0 ? err : lz4_workers_open(&lz4->workers, env, limit / WORKERS_SHARE);
+}
+
+/*
+ * Held for less than a microsecond, so that waiting awake is cheaper than to sleep: being woken takes
+ * tens of them on a virtual machine.
+ */
+static void lock_init(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t attr;
+
+	(void)pthread_mutexattr_init(&attr);
+	(void)pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
+	(void)pthread_mutex_init(lock, &attr);
+	(void)pthread_mutexattr_destroy(&attr);
 }
 
 void z_lz4_only_worthwhile(struct z_store *store)
@@ -572,7 +362,8 @@ int z_lz4_open(const struct z_store_env *env, uint64_t limit_bytes, bool keep_co
 		return Z_ERR_NOMEM;
 	}
 	lz4->store.ops = &z_lz4_ops;
-	lz4->store.caps = Z_STORE_PARALLEL | (keep_copies ? Z_STORE_KEEPS_COPY : 0U);
+	lz4->store.caps =
+		Z_STORE_PARALLEL | Z_STORE_BATCH | (keep_copies ? Z_STORE_KEEPS_COPY : 0U);
 	lz4->store.env = (struct z_store_env){lz4, counted_alloc, counted_free, counted_charge,
 					      counted_uncharge};
 	lz4->outer = outer;
@@ -580,7 +371,7 @@ int z_lz4_open(const struct z_store_env *env, uint64_t limit_bytes, bool keep_co
 	lz4->keep_copies = keep_copies;
 	lz4->own = own;
 	atomic_init(&lz4->ram_pages, head_pages());
-	(void)pthread_mutex_init(&lz4->lock, NULL);
+	lock_init(&lz4->lock);
 	if (open_parts(lz4) != 0) {
 		lz4_close(&lz4->store);
 		return Z_ERR_NOMEM;

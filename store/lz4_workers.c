@@ -5,10 +5,10 @@
 #define _GNU_SOURCE
 #include "lz4_workers.h"
 
-#include <lz4.h>
 #include <sched.h>
 #include <unistd.h>
 
+#include "coder.h"
 #include "mem.h"
 
 struct lz4_worker *lz4_worker_lock(struct lz4_workers *workers)
@@ -32,25 +32,28 @@ void lz4_worker_unlock(struct lz4_worker *worker)
 	(void)pthread_mutex_unlock(&worker->lock);
 }
 
-int lz4_workers_open(struct lz4_workers *workers, const struct z_store_env *env)
+int lz4_workers_open(struct lz4_workers *workers, const struct z_store_env *env,
+		     uint64_t most_pages)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t state = ((size_t)LZ4_sizeofState() + 63U) / 64U * 64U;
-	unsigned int count = cpus < 1 ? 1 : (unsigned int)cpus;
+	size_t each = LZ4_WORKER_BYTES + (z_coder_state_bytes() + 63U) / 64U * 64U;
+	uint64_t count = most_pages * Z_PAGE_SIZE / each;
 	char *at;
 
-	count = count < LZ4_WORKERS_MAX ? count : LZ4_WORKERS_MAX;
-	workers->pages = z_pages_for(count * (state + Z_PAGE_SIZE));
+	count = cpus > 0 && count > (uint64_t)cpus ? (uint64_t)cpus : count;
+	count = count > LZ4_WORKERS_MAX ? LZ4_WORKERS_MAX : count;
+	count = count == 0 ? 1 : count;
+	workers->pages = z_pages_for(count * each);
 	at = z_env_take(env, workers->pages);
 	if (at == NULL) {
 		return Z_ERR_NOMEM;
 	}
 	workers->memory = at;
-	workers->count = count;
+	workers->count = (unsigned int)count;
 	for (unsigned int i = 0; i < count; i++) {
 		(void)pthread_mutex_init(&workers->each[i].lock, NULL);
-		workers->each[i].buffer = at + i * Z_PAGE_SIZE;
-		workers->each[i].state = at + count * Z_PAGE_SIZE + i * state;
+		workers->each[i].buffer = at + i * each;
+		workers->each[i].state = at + i * each + LZ4_WORKER_BYTES;
 	}
 	return 0;
 }

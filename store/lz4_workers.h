@@ -10,12 +10,13 @@
 #include <pthread.h>
 #include <zpager/store.h>
 
-#define LZ4_WORKERS_MAX 8U
+#define LZ4_WORKERS_MAX  8U
+#define LZ4_WORKER_BYTES (3U * CONFIG_MMU_PAGE_SIZE)
 
 struct lz4_worker {
 	pthread_mutex_t lock;
-	void *state;  /* of LZ4_sizeofState() bytes */
-	char *buffer; /* of a page */
+	void *state;  /* of z_coder_state_bytes() */
+	char *buffer; /* of LZ4_WORKER_BYTES */
 };
 
 struct lz4_workers {
@@ -25,8 +26,12 @@ struct lz4_workers {
 	struct lz4_worker each[LZ4_WORKERS_MAX];
 };
 
-/* lz4_workers_open - 0 | Z_ERR_NOMEM; may be closed in any case. Their RAM is charged to env. */
-Z_MUST_CHECK int lz4_workers_open(struct lz4_workers *workers, const struct z_store_env *env);
+/*
+ * lz4_workers_open - one a CPU, but no more than fit in most_pages; one in any case.
+ *   0 | Z_ERR_NOMEM; may be closed in any case. Their RAM is charged to env.
+ */
+Z_MUST_CHECK int lz4_workers_open(struct lz4_workers *workers, const struct z_store_env *env,
+				  uint64_t most_pages);
 void lz4_workers_close(struct lz4_workers *workers, const struct z_store_env *env);
 
 /* lz4_worker_lock - one that is free, preferably this CPU's; waits if none is. */

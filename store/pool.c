@@ -2,18 +2,37 @@
 /*
  * pool.c - the packed pool of pool.h: purpose, theory, locks and limits stand there.
  */
-#define _DEFAULT_SOURCE
+#define _GNU_SOURCE
 #include "pool.h"
 
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "mem.h"
 
 #define SLAB_PAGES  64U
+#define HUGE_PAGES  ((uint32_t)((2U << 20) / Z_PAGE_SIZE)) /* a whole number of slabs */
 #define PAGES_LIMIT ((uint32_t)1 << 28)
-#define KEEP_MOST   16U /* charged pages beyond need that make us give some back... */
-#define KEEP_LEAST  4U  /* ...down to so many */
+#define GIVEN_BACK  64U /* pages that go back with one call */
+
+/*
+ * Charged pages beyond need that make us give some back, and half of which stay: a batch of pages may come
+ * in before the next one goes out, but in a small pool that would be too much.
+ */
+#define KEEP_LEAST 16U
+#define KEEP_SHARE 64U
+#define KEEP_MOST  80U
+
+/* "This process" in the place of a descriptor; not in the headers of every system yet. */
+#define THIS_PROCESS (-10001)
+
+struct slab {
+	unsigned char *memory;
+	uint32_t pages; /* of the piece that begins here; 0: it is part of one */
+};
 
 struct chain {
 	uint32_t next; /* of a free page: the next free one */
@@ -25,30 +44,37 @@ static struct chain *chain_of(const struct z_pool *pool, uint32_t page)
 	return z_table_at(&pool->chains, page);
 }
 
-void *z_pool_memory(const struct z_pool *pool, uint32_t page)
+static struct slab *slab_of(const struct z_pool *pool, uint32_t page)
 {
-	unsigned char **slab = z_table_at(&pool->slabs, page / SLAB_PAGES);
-
-	return *slab + page % SLAB_PAGES * Z_PAGE_SIZE;
+	return z_table_at(&pool->slabs, page / SLAB_PAGES);
 }
 
-int z_pool_open(struct z_pool *pool, const struct z_store_env *env)
+void *z_pool_memory(const struct z_pool *pool, uint32_t page)
+{
+	return slab_of(pool, page)->memory + page % SLAB_PAGES * Z_PAGE_SIZE;
+}
+
+int z_pool_open(struct z_pool *pool, const struct z_store_env *env, bool keeps)
 {
 	int err;
 
-	*pool = (struct z_pool){.env = env, .dirty_head = Z_POOL_NONE, .clean_head = Z_POOL_NONE};
+	*pool = (struct z_pool){
+		.env = env, .keeps = keeps, .dirty_head = Z_POOL_NONE, .clean_head = Z_POOL_NONE};
 	for (size_t i = 0; i < Z_POOL_CLASSES; i++) {
 		pool->classes[i].tail = Z_POOL_NONE;
 	}
-	err = z_table_open(&pool->slabs, env, PAGES_LIMIT / SLAB_PAGES, sizeof(void *));
+	err = z_table_open(&pool->slabs, env, PAGES_LIMIT / SLAB_PAGES, sizeof(struct slab));
 	return err != 0 ? err : z_table_open(&pool->chains, env, PAGES_LIMIT, sizeof(struct chain));
 }
 
 void z_pool_close(struct z_pool *pool)
 {
 	for (uint32_t page = 0; page < pool->made; page += SLAB_PAGES) {
-		pool->env->free(pool->env->ctx, z_pool_memory(pool, page),
-				SLAB_PAGES * Z_PAGE_SIZE);
+		const struct slab *slab = slab_of(pool, page);
+
+		if (slab->pages != 0) {
+			pool->env->free(pool->env->ctx, slab->memory, slab->pages * Z_PAGE_SIZE);
+		}
 	}
 	z_env_uncharge(pool->env, pool->charged);
 	z_table_close(&pool->slabs);
@@ -71,41 +97,71 @@ static uint32_t pop(struct z_pool *pool, uint32_t *head)
 	return page;
 }
 
-/* Memory for 64 more pages; it holds no RAM until they are used. */
-static bool make_slab(struct z_pool *pool)
+/* Memory for so many more pages; they go on the list at head. */
+static bool make_slabs(struct z_pool *pool, uint32_t pages, uint32_t *head, int advice)
 {
 	const struct z_store_env *env = pool->env;
 	uint32_t first = pool->made;
-	void **slab;
+	unsigned char *memory;
 
-	if (first == PAGES_LIMIT || z_table_grow(&pool->slabs, first / SLAB_PAGES) != 0 ||
-	    z_table_grow(&pool->chains, first) != 0) {
+	if (pages > PAGES_LIMIT - first) {
 		return false;
 	}
-	slab = z_table_at(&pool->slabs, first / SLAB_PAGES);
-	*slab = env->alloc(env->ctx, SLAB_PAGES * Z_PAGE_SIZE);
-	if (*slab == NULL) {
+	for (uint32_t i = 0; i < pages; i += SLAB_PAGES) {
+		if (z_table_grow(&pool->slabs, (first + i) / SLAB_PAGES) != 0 ||
+		    z_table_grow(&pool->chains, first + i) != 0) {
+			return false;
+		}
+	}
+	memory = env->alloc(env->ctx, pages * Z_PAGE_SIZE);
+	if (memory == NULL) {
 		return false;
 	}
-	/* A huge page behind a few used small ones would be RAM that nobody counts. */
-	(void)madvise(*slab, SLAB_PAGES * Z_PAGE_SIZE, MADV_NOHUGEPAGE);
-	for (uint32_t i = SLAB_PAGES; i-- > 0;) {
-		push(pool, &pool->clean_head, first + i);
+	(void)madvise(memory, pages * Z_PAGE_SIZE, advice);
+	for (uint32_t i = 0; i < pages; i += SLAB_PAGES) {
+		*slab_of(pool, first + i) =
+			(struct slab){memory + i * Z_PAGE_SIZE, i == 0 ? pages : 0};
 	}
-	pool->made += SLAB_PAGES;
+	for (uint32_t i = pages; i-- > 0;) {
+		push(pool, head, first + i);
+	}
+	pool->made += pages;
 	return true;
+}
+
+/* A piece that may become a huge page, and counts as held from the beginning. */
+static bool make_huge(struct z_pool *pool)
+{
+	if (z_env_charge(pool->env, HUGE_PAGES) != 0) {
+		return false;
+	}
+	if (!make_slabs(pool, HUGE_PAGES, &pool->dirty_head, MADV_HUGEPAGE)) {
+		z_env_uncharge(pool->env, HUGE_PAGES);
+		return false;
+	}
+	pool->dirty_count += HUGE_PAGES;
+	pool->charged += HUGE_PAGES;
+	return true;
+}
+
+/* More pages. Elsewhere a huge page behind a few used small ones would be RAM that nobody counts. */
+static bool make_pages(struct z_pool *pool)
+{
+	return (pool->keeps && make_huge(pool)) ||
+	       make_slabs(pool, SLAB_PAGES, &pool->clean_head, MADV_NOHUGEPAGE);
 }
 
 bool z_pool_promise(struct z_pool *pool, uint32_t spare)
 {
 	uint32_t need = pool->used + pool->promised + 1U + spare;
-	uint32_t more = need > pool->charged ? need - pool->charged : 0;
+	uint32_t more;
 
 	while (pool->made < need) {
-		if (!make_slab(pool)) {
+		if (!make_pages(pool)) {
 			return false;
 		}
 	}
+	more = need > pool->charged ? need - pool->charged : 0;
 	if (more != 0 && z_env_charge(pool->env, more) != 0) {
 		return false;
 	}
@@ -114,24 +170,46 @@ bool z_pool_promise(struct z_pool *pool, uint32_t spare)
 	return true;
 }
 
+static void give_back(struct iovec *pages, size_t n)
+{
+	long done = syscall(SYS_process_madvise, THIS_PROCESS, pages, n, MADV_DONTNEED, 0);
+
+	for (size_t i = 0; i < n && done != (long)(n * Z_PAGE_SIZE); i++) {
+		(void)madvise(pages[i].iov_base, Z_PAGE_SIZE, MADV_DONTNEED);
+	}
+}
+
 /* Free pages hold no more RAM than is charged for them. */
 static void clean_free_pages(struct z_pool *pool)
 {
+	struct iovec pages[GIVEN_BACK];
+	size_t n = 0;
+
 	while (pool->used + pool->dirty_count > pool->charged) {
 		uint32_t page = pop(pool, &pool->dirty_head);
 
-		(void)madvise(z_pool_memory(pool, page), Z_PAGE_SIZE, MADV_DONTNEED);
+		pages[n++] = (struct iovec){z_pool_memory(pool, page), Z_PAGE_SIZE};
 		push(pool, &pool->clean_head, page);
 		pool->dirty_count--;
+		if (n == GIVEN_BACK) {
+			give_back(pages, n);
+			n = 0;
+		}
+	}
+	if (n != 0) {
+		give_back(pages, n);
 	}
 }
 
 static void trim(struct z_pool *pool)
 {
 	uint32_t excess = pool->charged - pool->used - pool->promised;
+	uint32_t keep = pool->used / KEEP_SHARE;
 
-	if (excess > KEEP_MOST) {
-		excess -= KEEP_LEAST;
+	keep = keep < KEEP_LEAST ? KEEP_LEAST : keep;
+	keep = keep > KEEP_MOST ? KEEP_MOST : keep;
+	if (!pool->keeps && excess > keep) {
+		excess -= keep / 2;
 		pool->charged -= excess;
 		clean_free_pages(pool);
 		z_env_uncharge(pool->env, excess);

@@ -11,7 +11,10 @@
  *
  * Pages: used (in a class, or taken whole) + promised (z_pool_promise) never exceeds charged, and
  * RAM that is really held - used pages and dirty free ones - does not either. Pages that are not
- * needed go back to the system (madvise) and are uncharged, a few kept for what comes next.
+ * needed go back to the system and are uncharged, many with one call, since each call may interrupt
+ * every CPU; so a few are kept for what comes next. A pool with RAM of its own takes that
+ * in pieces of 2 MiB, charged at once, which the system may back with huge pages, and gives none back
+ * before it is closed: a first touch of a small page costs as much as some compressions.
  *
  * Locks: the caller's one lock is held for every function. Limits: 2^28 pages; an object and its
  * owner's number fit in a page less 64 bytes. Hosted.
@@ -44,7 +47,8 @@ struct z_pool_class {
 /* All fields: the caller's lock. */
 struct z_pool {
 	const struct z_store_env *env;
-	struct z_table slabs;  /* of void *, the memory of 64 pages each */
+	bool keeps;            /* [I] RAM is its own */
+	struct z_table slabs;  /* the memory of 64 pages each */
 	struct z_table chains; /* of struct chain, one a page */
 	struct z_pool_class classes[Z_POOL_CLASSES];
 	uint32_t made;       /* pages that have memory behind them */
@@ -56,8 +60,11 @@ struct z_pool {
 	uint32_t charged;
 };
 
-/* z_pool_open - 0 | Z_ERR_NOMEM; may be closed in any case. env stays valid for its life. */
-Z_MUST_CHECK int z_pool_open(struct z_pool *pool, const struct z_store_env *env);
+/*
+ * z_pool_open - keeps: RAM is its own, and much. env stays valid for its life.
+ *   0 | Z_ERR_NOMEM; may be closed in any case.
+ */
+Z_MUST_CHECK int z_pool_open(struct z_pool *pool, const struct z_store_env *env, bool keeps);
 void z_pool_close(struct z_pool *pool);
 
 /*

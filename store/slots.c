@@ -181,6 +181,14 @@ bool z_slots_steal(struct z_slots *slots)
 	return true;
 }
 
+void z_slots_renew(struct z_slots *slots, uint32_t i)
+{
+	struct slot *slot = slot_at(slots, i);
+
+	queue_remove(slots, slot);
+	queue_append(slots, slot, i);
+}
+
 /*
  * The slot of a BACKED frame leaves the queue and is TAKEN again; it may be that already. false: the frame
  * lies.

@@ -83,6 +83,9 @@ bool z_slots_uncache(struct z_slots *slots, uint32_t slot);
 /* z_slots_steal - free the oldest clean copy. false: there is none. */
 bool z_slots_steal(struct z_slots *slots);
 
+/* z_slots_renew - a CACHED slot becomes the newest of them. */
+void z_slots_renew(struct z_slots *slots, uint32_t slot);
+
 /* z_slots_in_use - is slot TAKEN or CACHED? */
 bool z_slots_in_use(const struct z_slots *slots, uint32_t slot);
 

@@ -7,7 +7,7 @@
  * fail for lack of space. Pages that are in A form a queue by age. When A has no room, the next
  * page_out - which holds no pager lock - moves a batch of the oldest ones to B; one that was read
  * since it came to the head gets a second chance. If nothing can be moved, the new page goes to B
- * itself. Clean copies at the head of A's queue are dropped, not moved.
+ * itself. Clean copies in A are given up before any page is moved.
  *
  * A page that is being moved is off the queue; whoever wants to read or write it waits, whoever frees
  * it leaves that to the mover. If reading it from A fails it stays in A, and the error shows when it
@@ -24,7 +24,8 @@
 #include "slots.h"
 #include "tier.h"
 
-#define COPIES_DROP 8U
+#define COPIES_DROP 8U /* for one location */
+#define COPIES_LOOK 8U /* for each of them */
 #define SLOTS_LIMIT ((uint64_t)1 << 28)
 
 static struct tier_store *tier_of(struct z_store *store)
@@ -91,18 +92,32 @@ void tier_slot_free(struct tier_store *tier, uint32_t slot)
 	(void)z_slots_put(&tier->slots, slot);
 }
 
-/* Room in A at the cost of clean copies that are the oldest things in it. Pager lock held. */
+/* Give up the oldest clean copy that is in A. Looks at a few; those in B go to the back of the queue. */
+static bool drop_copy_in_a(struct tier_store *tier)
+{
+	for (uint32_t i = 0; i < COPIES_LOOK && tier->slots.oldest != Z_SLOT_NONE; i++) {
+		uint32_t slot = tier->slots.oldest;
+
+		if (tier_entry(tier, slot)->where == IN_A) {
+			(void)z_slots_steal(&tier->slots);
+			return true;
+		}
+		z_slots_renew(&tier->slots, slot);
+	}
+	return false;
+}
+
+/*
+ * Room in A, at the cost of clean copies in it: a page that is nowhere else would have to be read and
+ * written for the same room. Pager lock held.
+ */
 static bool get_in_a(struct tier_store *tier, struct entry *entry)
 {
 	for (uint32_t i = 0; !entry_get(tier, entry, IN_A, Z_WANT_FOR_EVICT); i++) {
-		if (i == COPIES_DROP || tier->oldest == Z_SLOT_NONE ||
-		    !z_slots_is_cached(&tier->slots, tier->oldest) ||
-		    tier_entry(tier, tier->oldest)->busy) {
+		if (i == COPIES_DROP || !drop_copy_in_a(tier)) {
 			atomic_store_explicit(&tier->wants_room, true, memory_order_relaxed);
 			return false;
 		}
-		tier_slot_free(tier, tier->oldest);
-		tier->slots.stolen++;
 	}
 	return true;
 }
@@ -174,54 +189,114 @@ static void prefer_a(struct tier_store *tier, struct entry *entry)
 	}
 }
 
-static int write_to_part(struct tier_store *tier, const struct entry *entry, const void *page)
-{
-	struct z_store *part = tier->parts[entry->where];
+/* One page of a batch of page-outs. */
+struct out {
+	struct z_store_io *io;
+	struct entry *entry;
+	bool todo;
+};
 
-	return part->ops->page_out(part, entry->loc, page);
+/* Those that are still to do and have a location in that part; together if it can. */
+static void write_part(struct tier_store *tier, enum where where, struct out *outs, size_t n)
+{
+	struct z_store *part = tier->parts[where];
+	struct z_store_io ios[TIER_BATCH];
+	struct out *of[TIER_BATCH];
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (outs[i].todo && outs[i].entry->where == (uint8_t)where) {
+			of[count] = &outs[i];
+			ios[count++] = (struct z_store_io){.loc = outs[i].entry->loc,
+							   .page = outs[i].io->page};
+		}
+	}
+	if (count > 1 && part->ops->page_out_many != NULL) {
+		(void)part->ops->page_out_many(part, ios, count);
+	} else {
+		for (size_t i = 0; i < count; i++) {
+			ios[i].status = part->ops->page_out(part, ios[i].loc, ios[i].page);
+		}
+	}
+	for (size_t i = 0; i < count; i++) {
+		of[i]->io->status = ios[i].status;
+		of[i]->todo = false;
+	}
 }
 
 /* A did not take it: B may. If B has no room either, A is asked once more, unless it is broken. */
-static int write_to_b(struct tier_store *tier, struct entry *entry, const void *page, int err)
+static void after_a(struct tier_store *tier, struct out *out)
 {
 	z_loc_t loc;
-	bool ok;
 
+	if (out->io->status == 0) {
+		return;
+	}
+	out->todo = out->io->status == Z_ERR_NOSPC;
+	if (tier_part_get(tier, IN_B, Z_WANT_FOR_FAULT, &loc)) {
+		tier_part_free(tier, IN_A, out->entry->loc);
+		out->entry->where = IN_B;
+		out->entry->loc = loc;
+		out->todo = true;
+	}
+}
+
+/* At most TIER_BATCH. Returns how many failed. */
+static size_t out_some(struct tier_store *tier, struct z_store_io *ios, size_t n)
+{
+	struct out outs[TIER_BATCH];
+	size_t failed = 0;
+
+	tier_demote(tier);
 	(void)pthread_mutex_lock(&tier->lock);
-	ok = tier_part_get(tier, IN_B, Z_WANT_FOR_FAULT, &loc);
-	if (ok) {
-		tier_part_free(tier, IN_A, entry->loc);
-		entry->where = IN_B;
-		entry->loc = loc;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t slot = z_loc_slot(ios[i].loc);
+
+		outs[i] = (struct out){&ios[i], begin(tier, slot), true};
+		tier_queue_remove(tier, slot);
+		prefer_a(tier, outs[i].entry);
 	}
 	(void)pthread_mutex_unlock(&tier->lock);
-	return ok || err == Z_ERR_NOSPC ? write_to_part(tier, entry, page) : err;
+	write_part(tier, IN_A, outs, n);
+	(void)pthread_mutex_lock(&tier->lock);
+	for (size_t i = 0; i < n; i++) {
+		if (!outs[i].todo) {
+			after_a(tier, &outs[i]);
+		}
+	}
+	(void)pthread_mutex_unlock(&tier->lock);
+	write_part(tier, IN_B, outs, n);
+	write_part(tier, IN_A, outs, n);
+	(void)pthread_mutex_lock(&tier->lock);
+	for (size_t i = 0; i < n; i++) {
+		outs[i].entry->busy = false;
+		failed += ios[i].status != 0;
+		if (ios[i].status == 0 && outs[i].entry->where == IN_A) {
+			tier_queue_append(tier, z_loc_slot(ios[i].loc));
+		}
+	}
+	(void)pthread_mutex_unlock(&tier->lock);
+	return failed;
+}
+
+static size_t tier_page_out_many(struct z_store *store, struct z_store_io *ios, size_t n)
+{
+	size_t failed = 0;
+
+	for (size_t done = 0; done < n; done += TIER_BATCH) {
+		size_t some = n - done < TIER_BATCH ? n - done : TIER_BATCH;
+
+		failed += out_some(tier_of(store), ios + done, some);
+	}
+	return failed;
 }
 
 static int tier_page_out(struct z_store *store, z_loc_t loc, const void *page)
 {
-	struct tier_store *tier = tier_of(store);
-	uint32_t slot = z_loc_slot(loc);
-	struct entry *entry;
-	int err;
+	struct z_store_io io = {.loc = loc, .page = page};
 
-	tier_demote(tier);
-	(void)pthread_mutex_lock(&tier->lock);
-	entry = begin(tier, slot);
-	tier_queue_remove(tier, slot);
-	prefer_a(tier, entry);
-	(void)pthread_mutex_unlock(&tier->lock);
-	err = write_to_part(tier, entry, page);
-	if (err != 0 && entry->where == IN_A) {
-		err = write_to_b(tier, entry, page, err);
-	}
-	(void)pthread_mutex_lock(&tier->lock);
-	entry->busy = false;
-	if (err == 0 && entry->where == IN_A) {
-		tier_queue_append(tier, slot);
-	}
-	(void)pthread_mutex_unlock(&tier->lock);
-	return err;
+	(void)out_some(tier_of(store), &io, 1);
+	return io.status;
 }
 
 static int tier_page_in(struct z_store *store, z_loc_t loc, void *page)
@@ -414,6 +489,7 @@ const struct z_store_ops z_tier_ops = {
 	.location_get = tier_location_get,
 	.location_free = tier_location_free,
 	.page_out = tier_page_out,
+	.page_out_many = tier_page_out_many,
 	.page_in = tier_page_in,
 	.page_in_many = tier_page_in_many,
 	.page_finalize = tier_page_finalize,
@@ -445,6 +521,7 @@ int z_tier_open(const struct z_store_env *env, struct z_store *a, struct z_store
 	}
 	tier->store.ops = &z_tier_ops;
 	tier->store.caps = (a->caps & b->caps & (unsigned int)Z_STORE_PARALLEL) |
+			   ((a->caps | b->caps) & (unsigned int)Z_STORE_BATCH) |
 			   (keep_copies ? Z_STORE_KEEPS_COPY : 0U);
 	tier->store.env = *env;
 	tier->parts[IN_A] = a;

@@ -121,8 +121,8 @@ struct z_store_ops {
 	int (*page_out)(struct z_store *store, z_loc_t loc, const void *page);
 
 	/*
-	 * page_out_many - the same for n pages at once; each has its status. May be NULL.
-	 *   Returns the number that failed.
+	 * page_out_many - the same for n pages at once, of different locations; each has its status,
+	 *   and none depends on another's. May be NULL. Returns the number that failed.
 	 */
 	size_t (*page_out_many)(struct z_store *store, struct z_store_io *ios, size_t n);
 

@@ -110,6 +110,19 @@ static void fill_text(char *page, size_t to, uint64_t state)
 	}
 }
 
+/* By turns a pointer into the same 16 KiB and a counter. */
+static void fill_pointers(void *page, uint64_t state)
+{
+	uint64_t base = store_random(&state) >> 17 << 14;
+	uint64_t counter = store_random(&state) >> 48;
+
+	for (size_t at = 0; at < Z_PAGE_SIZE; at += 2 * sizeof(uint64_t)) {
+		uint64_t words[2] = {base | (store_random(&state) & 0x3ff0U), counter++};
+
+		memcpy((char *)page + at, words, sizeof(words));
+	}
+}
+
 void store_page_fill(void *page, enum store_page_kind kind, uint64_t seed)
 {
 	uint64_t state = seed * PAGE_KINDS + kind;
@@ -137,6 +150,9 @@ void store_page_fill(void *page, enum store_page_kind kind, uint64_t seed)
 	case PAGE_RANDOM:
 		fill_words(page, 0, Z_PAGE_SIZE, state);
 		break;
+	case PAGE_WORDS:
+		fill_pointers(page, state);
+		break;
 	case PAGE_ZERO:
 	case PAGE_ONES:
 	case PAGE_KINDS:
@@ -149,6 +165,7 @@ const struct store_config store_configs[] = {
 	{"ram_no_copies", "ram:size=256K&keep=no", 64, 64, false, false},
 	{"ram_own", "ram:size=256K&own=yes", 64, 64, false, false},
 	{"lz4", "lz4:size=512K", 64, 0, false, false},
+	{"lz4_own", "lz4:size=512K&own=yes", 64, 0, false, false},
 	{"lz4_no_copies", "lz4:size=512K&keep=no", 64, 0, false, false},
 	{"file_sync", "file:?size=256K&io=sync&tmpfs=yes", 64, 64, false, false},
 	{"file_auto", "file:?size=256K&tmpfs=yes", 64, 64, false, false},

@@ -34,6 +34,7 @@ enum store_page_kind {
 	PAGE_TEXT,    /* compresses well */
 	PAGE_MIXED,   /* a part text, the rest random: sizes of all kinds */
 	PAGE_RANDOM,  /* does not compress */
+	PAGE_WORDS,   /* pointers and counters: for a coder of words */
 	PAGE_KINDS
 };
 

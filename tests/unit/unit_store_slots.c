@@ -136,6 +136,25 @@ static void test_oldest_copy_is_stolen(void **state)
 	assert_int_equal(z_slots_check(&f->slots), 0);
 }
 
+static void test_renewed_is_robbed_last(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t slots[3];
+
+	open_slots(f, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		slots[i] = take(f, &f->frames[i], Z_WANT_FOR_FAULT);
+		assert_true(z_slots_cache(&f->slots, slots[i], &f->frames[i]));
+	}
+	z_slots_renew(&f->slots, slots[0]);
+	z_slots_renew(&f->slots, slots[2]);
+	assert_int_equal(z_slots_check(&f->slots), 0);
+	assert_int_equal(take(f, NULL, Z_WANT_FOR_FAULT), slots[1]);
+	assert_int_equal(take(f, NULL, Z_WANT_FOR_FAULT), slots[0]);
+	assert_true(z_page_frame_is_backed(&f->frames[2]));
+	assert_int_equal(z_slots_check(&f->slots), 0);
+}
+
 static void test_refusal_robs_nobody(void **state)
 {
 	struct fixture *f = *state;
@@ -373,6 +392,7 @@ int main(void)
 		TEST(test_last_slot_is_for_a_fault),
 		TEST(test_held_back_also_when_growth_is_refused),
 		TEST(test_oldest_copy_is_stolen),
+		TEST(test_renewed_is_robbed_last),
 		TEST(test_refusal_robs_nobody),
 		TEST(test_backed_frame_gets_its_own),
 		TEST(test_freeing_a_copy_clears_backed),

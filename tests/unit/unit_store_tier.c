@@ -25,6 +25,7 @@ struct fixture {
 	struct store_hostile *b;
 	z_loc_t locs[A_PAGES + B_PAGES + 1];
 	struct z_page_frame frame;
+	struct z_page_frame frame_b;
 	unsigned char *page;
 	unsigned char *other;
 };
@@ -270,6 +271,34 @@ static void test_clean_copies_in_a_are_dropped_first(void **state)
 	check(f);
 }
 
+/* Also when older things are in A; and a copy in B is no room in A. */
+static void test_clean_copies_in_a_go_before_pages_go_down(void **state)
+{
+	struct fixture *f = *state;
+	struct z_page_frame *in_b = &f->frame_b;
+
+	put(f, 0, A_PAGES);
+	assert_int_equal(stats(f).demoted, 16);
+	in_b->flags = Z_PAGE_FRAME_MAPPED;
+	assert_int_equal(in(f, 3), 0);
+	f->store->ops->page_finalize(f->store, in_b, f->locs[3]);
+	assert_true(z_page_frame_is_backed(in_b));
+	put(f, A_PAGES, A_PAGES + 15);
+	f->frame.flags = Z_PAGE_FRAME_MAPPED;
+	assert_int_equal(in(f, A_PAGES + 5), 0);
+	f->store->ops->page_finalize(f->store, &f->frame, f->locs[A_PAGES + 5]);
+	assert_true(z_page_frame_is_backed(&f->frame));
+	put(f, A_PAGES + 15, A_PAGES + 16);
+	assert_false(z_page_frame_is_backed(&f->frame));
+	assert_true(z_page_frame_is_backed(in_b));
+	assert_int_equal(stats(f).demoted, 16);
+	assert_int_equal(stats(f).stolen, 1);
+	put(f, A_PAGES + 16, A_PAGES + 17);
+	assert_true(stats(f).demoted > 16);
+	assert_true(z_page_frame_is_backed(in_b));
+	check(f);
+}
+
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
@@ -340,6 +369,44 @@ static void test_only_what_compresses_stays_in_ram(void **state)
 	store->ops->close(store);
 }
 
+/* The same for a batch: each part gets its pages together, and every page has its status. */
+static void test_batch_is_divided(void **state)
+{
+	struct fixture *f = *state;
+	struct z_store_io ios[40];
+	struct z_store_stats s;
+	struct z_store *store;
+	unsigned char *pages = aligned_alloc(Z_PAGE_SIZE, 40 * Z_PAGE_SIZE);
+	char text[200];
+
+	assert_int_equal(
+		z_store_open("tier:lz4:size=1M,ram:size=1M", &f->env, text, sizeof(text), &store),
+		0);
+	assert_int_equal(store->caps & Z_STORE_BATCH, Z_STORE_BATCH);
+	for (size_t i = 0; i < 40; i++) {
+		ios[i].page = pages + i * Z_PAGE_SIZE;
+		ios[i].status = 77;
+		store_page_fill(pages + i * Z_PAGE_SIZE, i % 4 == 0 ? PAGE_RANDOM : PAGE_WORDS, i);
+		assert_int_equal(
+			store->ops->location_get(store, NULL, Z_WANT_FOR_EVICT, &ios[i].loc), 0);
+	}
+	assert_int_equal(store->ops->page_out_many(store, ios, 40), 0);
+	z_tier_part(store, 0)->ops->stats(z_tier_part(store, 0), &s);
+	assert_int_equal(s.used_pages, 30);
+	assert_int_equal(s.raw, 0);
+	z_tier_part(store, 1)->ops->stats(z_tier_part(store, 1), &s);
+	assert_int_equal(s.used_pages, 10);
+	for (size_t i = 0; i < 40; i++) {
+		assert_int_equal(ios[i].status, 0);
+		assert_int_equal(store->ops->page_in(store, ios[i].loc, f->page), 0);
+		assert_memory_equal(f->page, ios[i].page, Z_PAGE_SIZE);
+		store->ops->location_free(store, ios[i].loc);
+	}
+	assert_int_equal(store->ops->check(store), 0);
+	store->ops->close(store);
+	free(pages);
+}
+
 /* But nothing is refused that was promised: when B is full, RAM takes what it can. */
 static void test_ram_takes_what_b_cannot(void **state)
 {
@@ -383,6 +450,8 @@ int main(void)
 		TEST(test_only_what_compresses_stays_in_ram),
 		TEST(test_ram_takes_what_b_cannot),
 		TEST(test_clean_copies_in_a_are_dropped_first),
+		TEST(test_clean_copies_in_a_go_before_pages_go_down),
+		TEST(test_batch_is_divided),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lz4_page.c - pages out of RAM and back, for lz4.c, where purpose, theory and locks stand.
+ *
+ * Out: as many pages as fit coded in a worker's buffer (half a dozen) are coded with no lock but the
+ * worker's, then all of them are put away under one hold of the store's. In: the coded bytes are copied
+ * to the stack under the store's lock - an object may be moved as soon as it is released - and decoded
+ * with none.
+ */
+#include <string.h>
+#include <xxhash.h>
+
+#include "coder.h"
+#include "hosted.h"
+#include "lz4_store.h"
+
+#define GROUP      8U
+#define CACHE_LINE 64U
+
+/* What a page may keep of its size to be worth RAM that a page frame could be instead. */
+#define WORTHWHILE_BYTES (Z_PAGE_SIZE / 4 * 3)
+
+/* A page that was coded and is not yet put away. */
+struct work {
+	struct z_store_io *io;
+	const void *data; /* RAW: the page itself */
+	size_t bytes;
+	uint64_t word; /* SAME */
+	uint32_t sum;
+	enum lz4_kind kind;
+};
+
+static uint32_t sum_of(const void *data, size_t bytes)
+{
+	return (uint32_t)XXH3_64bits(data, bytes);
+}
+
+/* ---- out -------------------------------------------------------------------------------------- */
+
+/* Code a page; to is what is left of the worker's buffer. */
+static void code(struct work *work, struct lz4_worker *worker, char *to)
+{
+	const void *page = work->io->page;
+	enum z_coder coder;
+
+	if (z_coder_same_filled(page, &work->word)) {
+		work->kind = LZ4_SAME;
+		work->bytes = 0;
+		return;
+	}
+	work->data = to;
+	work->bytes = z_coder_compress(page, to, Z_POOL_MAX_BYTES, worker->state, &coder);
+	if (work->bytes == 0) {
+		work->kind = LZ4_RAW;
+		work->data = page;
+		work->sum = sum_of(page, Z_PAGE_SIZE);
+		return;
+	}
+	work->kind = coder == Z_CODER_WK ? LZ4_WORDS : LZ4_CODED;
+	work->sum = sum_of(to, work->bytes);
+}
+
+/* Is the page not worth its RAM, and not insisted upon? Entry is NOTHING; the store's lock held. */
+static bool refuse(const struct lz4_store *lz4, struct lz4_entry *entry, const struct work *work)
+{
+	bool insists = entry->bytes == LZ4_REFUSED;
+
+	entry->bytes = 0;
+	if (!lz4->only_worthwhile || work->kind == LZ4_SAME ||
+	    (work->kind != LZ4_RAW && work->bytes <= WORTHWHILE_BYTES) || insists) {
+		return false;
+	}
+	entry->bytes = LZ4_REFUSED;
+	return true;
+}
+
+/* The store's lock held, as for the next one. */
+static int put_object(struct lz4_store *lz4, uint32_t slot, const struct work *work)
+{
+	struct lz4_entry *entry = lz4_entry_of(lz4, slot);
+
+	if (!lz4_entry_promise(lz4, entry, 0)) {
+		return Z_ERR_NOSPC;
+	}
+	if (work->kind == LZ4_RAW) {
+		entry->page = z_pool_page_take(&lz4->pool);
+		memcpy(z_pool_memory(&lz4->pool, entry->page), work->data, Z_PAGE_SIZE);
+		lz4->raw++;
+		lz4->stored_bytes += Z_PAGE_SIZE;
+	} else {
+		lz4_set_place(entry, z_pool_add(&lz4->pool, slot, work->data, work->bytes));
+		entry->bytes = (uint16_t)work->bytes;
+		lz4->stored_bytes += work->bytes;
+	}
+	entry->sum = work->sum;
+	entry->kind = work->kind & 7U;
+	return 0;
+}
+
+static int put(struct lz4_store *lz4, const struct work *work)
+{
+	uint32_t slot = z_loc_slot(work->io->loc);
+	struct lz4_entry *entry = lz4_entry_of(lz4, slot);
+	int err = 0;
+
+	if (entry->kind != LZ4_NOTHING) {
+		lz4_entry_clear(lz4, entry);
+	}
+	if (refuse(lz4, entry, work)) {
+		return Z_ERR_NOSPC;
+	}
+	if (work->kind == LZ4_SAME) {
+		entry->kind = LZ4_SAME;
+		entry->page = (uint32_t)work->word;
+		entry->sum = (uint32_t)(work->word >> 32);
+		lz4->same_filled++;
+		lz4->stored_bytes += sizeof(work->word);
+	} else {
+		err = put_object(lz4, slot, work);
+	}
+	lz4_entry_redeem(lz4, entry);
+	return err;
+}
+
+/* The first pages of ios, as many as there is room for. Returns how many; adds to *failed. */
+static size_t out_group(struct lz4_store *lz4, struct z_store_io *ios, size_t n, size_t *failed)
+{
+	struct lz4_worker *worker = lz4_worker_lock(&lz4->workers);
+	struct work works[GROUP];
+	size_t used = 0;
+	size_t done = 0;
+
+	while (done < n && done < GROUP && used + Z_CODER_BOUND <= LZ4_WORKER_BYTES) {
+		works[done].io = &ios[done];
+		code(&works[done], worker, worker->buffer + used);
+		used += works[done].kind == LZ4_RAW ? 0 : works[done].bytes;
+		done++;
+	}
+	(void)pthread_mutex_lock(&lz4->lock);
+	for (size_t i = 0; i < done; i++) {
+		ios[i].status = put(lz4, &works[i]);
+		*failed += ios[i].status != 0;
+	}
+	(void)pthread_mutex_unlock(&lz4->lock);
+	lz4_worker_unlock(worker);
+	return done;
+}
+
+size_t lz4_page_out_many(struct z_store *store, struct z_store_io *ios, size_t n)
+{
+	size_t failed = 0;
+
+	for (size_t done = 0; done < n;) {
+		done += out_group(lz4_of(store), ios + done, n - done, &failed);
+	}
+	return failed;
+}
+
+int lz4_page_out(struct z_store *store, z_loc_t loc, const void *page)
+{
+	struct z_store_io io = {.loc = loc, .page = page};
+	size_t failed = 0;
+
+	(void)out_group(lz4_of(store), &io, 1, &failed);
+	return io.status;
+}
+
+/* ---- in --------------------------------------------------------------------------------------- */
+
+/* Where the bytes of a slot are, and how many; the store's lock held. NULL: none. */
+static const char *bytes_of(const struct lz4_store *lz4, const struct lz4_entry *entry,
+			    size_t *n_out)
+{
+	struct z_place place = lz4_place_of(entry);
+
+	if (entry->kind == LZ4_RAW) {
+		place.offset = 0;
+		*n_out = Z_PAGE_SIZE;
+	} else if (lz4_is_object(entry->kind)) {
+		*n_out = entry->bytes;
+	} else {
+		return NULL;
+	}
+	return (const char *)z_pool_memory(&lz4->pool, place.page) + place.offset;
+}
+
+/*
+ * What get() will copy is asked of the memory first, with the lock released: it would be held five times
+ * as long if the bytes were not in a cache. They may be somewhere else by then; that is no harm.
+ */
+static void fetch_ahead(struct lz4_store *lz4, uint32_t slot)
+{
+	size_t n = 0;
+	const char *at;
+
+	(void)pthread_mutex_lock(&lz4->lock);
+	at = bytes_of(lz4, lz4_entry_of(lz4, slot), &n);
+	(void)pthread_mutex_unlock(&lz4->lock);
+	for (size_t i = 0; i < n; i += CACHE_LINE) {
+		__builtin_prefetch(at + i);
+	}
+}
+
+/* Copy out, under the lock, what the entry says; a copy of the entry itself too. */
+static struct lz4_entry get(struct lz4_store *lz4, uint32_t slot, char *buffer)
+{
+	struct lz4_entry entry;
+
+	(void)pthread_mutex_lock(&lz4->lock);
+	entry = *lz4_entry_of(lz4, slot);
+	if (lz4_is_object(entry.kind)) {
+		z_pool_read(&lz4->pool, lz4_place_of(&entry), buffer, entry.bytes);
+	} else if (entry.kind == LZ4_RAW) {
+		memcpy(buffer, z_pool_memory(&lz4->pool, entry.page), Z_PAGE_SIZE);
+	}
+	(void)pthread_mutex_unlock(&lz4->lock);
+	return entry;
+}
+
+int lz4_page_in(struct z_store *store, z_loc_t loc, void *page)
+{
+	char buffer[Z_PAGE_SIZE] __attribute__((aligned(64)));
+	struct lz4_entry entry;
+	enum z_coder coder;
+
+	fetch_ahead(lz4_of(store), z_loc_slot(loc));
+	entry = get(lz4_of(store), z_loc_slot(loc), buffer);
+	coder = entry.kind == LZ4_WORDS ? Z_CODER_WK : Z_CODER_LZ4;
+	switch ((enum lz4_kind)entry.kind) {
+	case LZ4_NOTHING:
+		return Z_ERR_IO;
+	case LZ4_SAME:
+		z_coder_fill(page, (uint64_t)entry.sum << 32 | entry.page);
+		return 0;
+	case LZ4_RAW:
+		memcpy(page, buffer, Z_PAGE_SIZE);
+		return sum_of(page, Z_PAGE_SIZE) == entry.sum ? 0 : Z_ERR_CORRUPT;
+	case LZ4_CODED:
+	case LZ4_WORDS:
+		break;
+	}
+	if (sum_of(buffer, entry.bytes) != entry.sum ||
+	    !z_coder_decompress(coder, buffer, entry.bytes, page)) {
+		return Z_ERR_CORRUPT;
+	}
+	return 0;
+}
