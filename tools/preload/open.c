@@ -37,7 +37,7 @@ void zp_enter(struct zp_entry *entry)
 
 	entry->saved_errno = errno;
 	if (zp_signal_mode) {
-		all &= ~((uint64_t)1 << (SIGBUS - 1));
+		all &= ~((uint64_t)1 << (SIGBUS - 1) | (uint64_t)1 << (SIGSYS - 1));
 	}
 	(void)syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, &entry->mask, sizeof(all));
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &entry->cancel_state);
@@ -125,6 +125,13 @@ static struct zpager *open_inside(void)
 		give_up(error[0] != '\0' ? error : "the pager cannot be opened");
 	}
 	zp_fds_settle(&fill);
+	if (zp_signal_mode) {
+		const char *why = zp_sigsys_open(z, false);
+
+		if (why != NULL) {
+			give_up(why);
+		}
+	}
 	zp_report_opened(z);
 	zp_report_thread();
 	zp_trace_thread(z);

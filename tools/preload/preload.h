@@ -129,6 +129,22 @@ void zp_trace_forked(void);
 void zp_sigbus_open(const char *fault_mode);
 extern bool zp_signal_mode;
 
+/* zp_signal_keep - SIGBUS or SIGSYS is ours from now on. 0, or -1 and errno. */
+int zp_signal_keep(int number, const struct sigaction *ours);
+
+/* zp_signal_to_program - what the program would have had of such a signal. */
+void zp_signal_to_program(int number, siginfo_t *info, void *context);
+
+/*
+ * sigsys.c: zp_sigsys_open - system calls on paged memory are served from now on.
+ *   privileged_only: not if set-uid children would lose their rights by it.
+ *   Returns NULL, or a line that says why it cannot be.
+ */
+const char *zp_sigsys_open(struct zpager *z, bool privileged_only);
+
+/* zp_served - how many system calls were served. */
+uint64_t zp_served(void);
+
 /* threads.c */
 void zp_threads_open(void);
 void zp_threads_forked(void);
