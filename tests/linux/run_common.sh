@@ -170,4 +170,19 @@ in_modes() {
 	"$@"
 }
 
+# await PID COMMAND...: until it succeeds; fails when that process has ended, or after a minute.
+await() {
+	local pid=$1 end=$((SECONDS + 60))
+	shift
+	until "$@"; do
+		kill -0 "$pid" 2>/dev/null && [ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.05
+	done
+}
+
+# A port of the loopback interface that nobody uses now.
+free_port() {
+	$python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
 same() { cmp -s "$1" "$2" || fail "${mode[*]}: ${3:-the output} differs"; }

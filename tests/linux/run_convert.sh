@@ -6,7 +6,7 @@
 # anonymous mapping for each step.
 . "$(dirname "$0")/run_common.sh"
 needs convert
-size=$(sized 2400x1800 480x360)
+size=$(sized 2400x1800 320x240)
 convert -size "$size" -seed 4 plasma:fractal -quality 90 picture.jpg || fail "no picture"
 convert -size "$size" -seed 5 plasma:red-blue -alpha set -channel A -evaluate set 40% other.png
 
