@@ -17,7 +17,7 @@ for i in range(60):
 
 $python -u -m http.server 0 --bind 127.0.0.1 --directory files >server.out 2>server.err &
 server=$!
-trap 'kill -KILL "$server" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'kill -TERM "$server"; wait "$server" 2>/dev/null; rm -rf "$work"' EXIT
 await "$server" grep -q 'port [0-9]' server.out || fail "no server: $(tail -3 server.err)"
 port=$(sed -n 's/.* port \([0-9]*\) .*/\1/p' server.out)
 

@@ -27,7 +27,7 @@ configure() {
 		worker_processes 2;
 		daemon off;
 		pid $work/nginx.pid;
-		error_log $work/logs/error.log;
+		error_log $work/logs/error.log notice;
 		events { worker_connections 64; }
 		http {
 			access_log off;
@@ -94,7 +94,7 @@ serve() {
 	ask gzip/
 	# New workers are forked; the old ones end when they have answered.
 	kill -HUP "$(cat nginx.pid)"
-	await "$server" grep -q 'gracefully shutting down\|exiting' logs/error.log || true
+	await "$server" grep -q "gracefully shutting down" logs/error.log || fail "nginx does not start new workers"
 	ask buffers/
 	kill -QUIT "$(cat nginx.pid)"
 	wait "$server" || fail "nginx ends with status $?: $(tail -3 server.err)"

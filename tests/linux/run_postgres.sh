@@ -14,7 +14,7 @@ bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
 PATH=$PATH:$bin
 needs initdb postgres pgbench psql
 
-rows=$(sized 1000000 20000)
+rows=$(sized 1000000 10000)
 scale=$(sized 20 1)
 transactions=$(sized 2000 200)
 memory=$(sized 200MB 20MB)
