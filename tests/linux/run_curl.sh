@@ -13,7 +13,7 @@ import random, sys
 source = random.Random(14)
 open("files/large", "wb").write(source.randbytes(int(sys.argv[1])))
 for i in range(60):
-    open("files/file%d" % i, "wb").write(source.randbytes(200000 + i))' "$(sized 500000000 20000000)"
+    open("files/file%d" % i, "wb").write(source.randbytes(200000 + i))' "$(sized 200000000 20000000)"
 
 $python -u -m http.server 0 --bind 127.0.0.1 --directory files >server.out 2>server.err &
 server=$!

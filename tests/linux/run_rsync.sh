@@ -14,7 +14,7 @@ data = bytearray(source.randbytes(int(sys.argv[1])))
 open("old", "wb").write(data)
 for i in range(0, len(data), len(data) // 20):
     data[i:i + 1000] = source.randbytes(1000 + i % 500)
-open("tree/large", "wb").write(data)' "$(sized 200000000 20000000)"
+open("tree/large", "wb").write(data)' "$(sized 60000000 20000000)"
 
 copy() {
 	rm -rf copy
@@ -24,7 +24,7 @@ copy() {
 	cp old copy/large
 	rm -r copy/d1
 	echo more >copy/of-its-own
-	paged 1M rsync -aH --delete --checksum --no-whole-file --block-size=700 -i tree/ copy/
+	paged "$(sized 2M 1M)" rsync -aH --delete --checksum --no-whole-file --block-size=700 -i tree/ copy/
 	moved 200 200
 	grep -q '^\*deleting *of-its-own' "$out" || fail "nothing was deleted: $(head -3 "$out")"
 	[ "$(tree_sum copy)" = "$(tree_sum tree)" ] || fail "the copy differs after the second run"
