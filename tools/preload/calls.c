@@ -4,10 +4,10 @@
  * each is. One line a call.
  *
  * Not here, on purpose: calls whose addresses name a range and are not followed (mmap, munmap,
- * mprotect, madvise, mremap, msync, mincore's first); calls that the kernel keeps the address of and
+ * mprotect, madvise, mremap, msync, the first of mincore); calls that the kernel keeps the address of and
  * touches later by itself (set_robust_list, set_tid_address, rseq: libc's lie in the thread's
  * structure, on its stack, which is never paged); clone and its family, which return twice;
- * rt_sigreturn; ptrace, bpf, perf_event_open and what only administrators call.
+ * rt_sigreturn; rt_sigprocmask, which libc calls while SIGSYS itself is blocked; ptrace, bpf, perf_event_open and what only administrators call.
  *
  * Locks: none, constant. Limits: x86_64.
  */
@@ -81,7 +81,6 @@ static const struct zp_row rows[] = {
 	{SYS_lstat, NULL, {STR(0), OUT(1, 144)}},
 	{SYS_poll, NULL, {ALL(0, 1, 8)}},
 	{SYS_rt_sigaction, NULL, {IN(1, 32), OUT(2, 32)}},
-	{SYS_rt_sigprocmask, NULL, {INS(1, 3, 1), OUTS(2, 3, 1)}},
 	{SYS_ioctl, zp_do_ioctl, {HAND(2)}},
 	{SYS_pread64, zp_do_read, {HAND(1)}},
 	{SYS_pwrite64, zp_do_write, {HAND(1)}},
@@ -90,6 +89,7 @@ static const struct zp_row rows[] = {
 	{SYS_access, NULL, {STR(0)}},
 	{SYS_pipe, NULL, {OUT(0, 8)}},
 	{SYS_select, NULL, {FDS(1), FDS(2), FDS(3), BOTH(4, 16)}},
+	{SYS_mincore, NULL, {{2, ZP_PAGES, ZP_OUT, 1, 0}}},
 	{SYS_shmctl, NULL, {HERE(2, 112)}},
 	{SYS_nanosleep, NULL, {IN(0, 16), OUT(1, 16)}},
 	{SYS_getitimer, NULL, {OUT(1, 32)}},
@@ -180,7 +180,6 @@ static const struct zp_row rows[] = {
 	{SYS_futex, zp_do_futex, {HAND(0), HAND(3), HAND(4)}},
 	{SYS_sched_setaffinity, NULL, {INS(2, 1, 1)}},
 	{SYS_sched_getaffinity, NULL, {RES(2, 1, 1)}},
-	{SYS_io_setup, NULL, {BOTH(1, 8)}},
 	{SYS_io_getevents, NULL, {RES(3, 2, 32), IN(4, 16)}},
 	{SYS_getdents64, NULL, {RES(1, 2, 1)}},
 	{SYS_semtimedop, NULL, {INS(1, 2, 6), IN(3, 16)}},

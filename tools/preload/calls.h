@@ -24,6 +24,7 @@ enum zp_kind {
 	ZP_STRING,  /* to its 0 */
 	ZP_SOCKLEN, /* what the 32 bits behind the argument say; filled as they say afterwards */
 	ZP_FDSET,   /* argument 0 bits */
+	ZP_PAGES,   /* a byte for each page of argument bytes */
 	ZP_MESSAGE, /* argument + 8, filled: the result + 8 */
 	ZP_INPLACE, /* the kernel has to have the memory itself: unit bytes are made resident */
 	ZP_HAND,    /* a function of its own (.special) takes care */
@@ -91,9 +92,6 @@ void zp_scratch_end(struct zp_use *use);
 /* zp_scratch_take - bytes with the same offset in their page as `like`; NULL: no memory. */
 void *zp_scratch_take(struct zp_use *use, size_t bytes, const void *like);
 
-/* zp_scratch_thread_ends - the thread needs none any more. */
-void zp_scratch_thread_ends(void);
-
 /* serve.c */
 
 #define ZP_CHUNK ((size_t)64 << 10) /* of a stream or file that are handed over at once */
@@ -110,8 +108,14 @@ static inline long zp_perform(const struct zp_call *call)
 /* zp_is_paged - does it point into the window? */
 bool zp_is_paged(long address);
 
-/* zp_readable - is all of the range mapped? What is not paged counts as mapped. */
-bool zp_readable(long address, size_t bytes);
+/* zp_reach - how much of the range may be touched, from its begin; all of what is not paged. */
+size_t zp_reach(long address, size_t bytes, bool write);
+
+/* zp_readable - may all of it be read? */
+static inline bool zp_readable(long address, size_t bytes)
+{
+	return zp_reach(address, bytes, false) == bytes;
+}
 
 /* zp_whole_only - can the call not be cut into several, because the descriptor keeps messages? */
 bool zp_whole_only(long fd);

@@ -18,6 +18,9 @@
  * is trapped for any other reason than an address: calls with addresses inside of structures that lie
  * elsewhere are taken at the door of libc (vectors.c).
  *
+ * io_uring and the kernel's aio are refused (ENOSYS, as in many containers; programs do without): what
+ * they touch, and when, is not to be seen from here.
+ *
  * Written by hand and not with libseccomp, which cannot compare the instruction's address.
  *
  * Locks: none, run once before there are threads. Limits: x86_64; 32-bit calls pass.
@@ -188,7 +191,8 @@ static void build(struct builder *b, uintptr_t window)
 	put(b, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, ASK);
 	put(b, BPF_RET | BPF_K, 0, 0,
 	    SECCOMP_RET_ERRNO | (uint32_t)(ANSWER_BASE + (window >> WINDOW_SHIFT) % 256));
-	put(b, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_io_uring_setup);
+	put(b, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, SYS_io_uring_setup);
+	put(b, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_io_setup);
 	put(b, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | ENOSYS);
 	tree(b, 0, rows);
 	for (size_t i = 0; i < rows; i++) {

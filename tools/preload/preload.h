@@ -101,6 +101,9 @@ void *zp_real(const char *name);
 /* map.c */
 void zp_map_open(void);
 uint64_t zp_unpaged_bytes(void);
+
+/* zp_protected_ever - was anything in the window ever anything else than readable and writable? */
+bool zp_protected_ever(void);
 int zp_errno(int error);
 
 /* fds.c: the pager's file descriptors lie high, and the program cannot close them. */
@@ -144,6 +147,20 @@ const char *zp_sigsys_open(struct zpager *z, bool privileged_only);
 
 /* zp_served - how many system calls were served. */
 uint64_t zp_served(void);
+
+/* stacks.c */
+
+/* zp_stack_pin - a stack, in signal mode, stays in RAM. false: too much is pinned already. */
+bool zp_stack_pin(const void *low, size_t bytes);
+
+/* zp_stack_below - the same for a stack of which only the end is known. */
+void zp_stack_below(const void *end);
+
+/* zp_robust_pin - this thread ends: the kernel will look for robust locks that it holds. */
+void zp_robust_pin(void);
+
+/* scratch.c */
+void zp_scratch_thread_ends(void);
 
 /* threads.c */
 void zp_threads_open(void);

@@ -15,7 +15,7 @@
  * EFAULT: these calls do nothing before they have read the word.
  *
  * Locks: none. Runs in the program's context, signals included; errno is not touched.
- * Limits: a range that is mapped without permission raises SIGSEGV where the kernel says EFAULT.
+ * Limits: memory that another thread unmaps during the call raises SIGSEGV.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,6 +23,7 @@
 #include <linux/futex.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -50,20 +51,44 @@ bool zp_is_paged(long address)
 	return z != NULL && zpager_contains(z, (const void *)address);
 }
 
-bool zp_readable(long address, size_t bytes)
+/*
+ * May it be touched? The kernel says EINVAL where the permission is missing, and another error where
+ * the page is out; it brings none in.
+ */
+static bool permitted(const char *page, bool write)
+{
+	long error = zp_raw(SYS_madvise, (long)page, Z_PAGE_SIZE,
+			    write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ, 0, 0, 0);
+
+	return error != -EINVAL && error != -ENOMEM;
+}
+
+size_t zp_reach(long address, size_t bytes, bool write)
 {
 	struct zpager *z = atomic_load_explicit(&zp_instance, memory_order_acquire);
-	bool mapped = true;
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): an argument of a system call. */
+	const char *from = (const char *)address;
+	struct zp_entry entry;
+	size_t reach = bytes;
 
-	if (bytes > 0 && zp_is_paged(address)) {
-		struct zp_entry entry;
-
-		zp_enter(&entry);
-		/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
-		mapped = zpager_is_mapped(z, (const void *)address, bytes) != 0;
-		zp_leave(&entry);
+	if (bytes == 0 || !zp_is_paged(address)) {
+		return bytes;
 	}
-	return mapped;
+	zp_enter(&entry);
+	if (zp_protected_ever() || !zpager_is_mapped(z, from, bytes)) {
+		reach = 0;
+		while (reach < bytes) {
+			const char *page = from + reach - (((uintptr_t)from + reach) & Z_PAGE_MASK);
+
+			if (!zpager_is_mapped(z, page, 1) || !permitted(page, write)) {
+				break;
+			}
+			reach = (size_t)(page + Z_PAGE_SIZE - from);
+		}
+		reach = reach < bytes ? reach : bytes;
+	}
+	zp_leave(&entry);
+	return reach;
 }
 
 /* The bytes of a string with its 0; 0: it does not end in mapped memory. */
@@ -107,6 +132,8 @@ static size_t bytes_of(const struct zp_pointer *p, const long *arg)
 		return times(arg[p->size_arg], p->unit);
 	case ZP_MESSAGE:
 		return arg[p->size_arg] < 0 ? SIZE_MAX : (size_t)arg[p->size_arg] + 8;
+	case ZP_PAGES:
+		return ((size_t)arg[p->size_arg] + Z_PAGE_MASK) / Z_PAGE_SIZE;
 	case ZP_FDSET:
 		return arg[0] < 0 ? 0 : ((size_t)arg[0] + 63) / 64 * 8;
 	case ZP_SOCKLEN:
@@ -159,7 +186,8 @@ static long stand_in(const struct zp_pointer *p, const long *before, struct zp_c
 	if (bytes == SIZE_MAX) {
 		return -EINVAL;
 	}
-	if ((p->kind == ZP_STRING && bytes == 0) || !zp_readable(before[p->arg], bytes)) {
+	if ((p->kind == ZP_STRING && bytes == 0) ||
+	    zp_reach(before[p->arg], bytes, (p->way & ZP_OUT) != 0) < bytes) {
 		return -EFAULT;
 	}
 	*s = (struct stand_in){user, zp_scratch_take(use, bytes, user), bytes, p};
@@ -279,19 +307,26 @@ static void advance(struct zp_call *call, const struct zp_call *first, size_t do
 	}
 }
 
+/* Nothing of the buffer can be touched, or there is none: the kernel says what that means. */
+static long nothing(struct zp_call *call)
+{
+	call->arg[1] = call->arg[2] > 0 ? -1 : 0;
+	return zp_perform(call);
+}
+
 long zp_do_write(struct zp_call *call, struct zp_use *use)
 {
 	struct zp_call first = *call;
 	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
 	const char *user = (const char *)call->arg[1];
-	size_t bytes = (size_t)call->arg[2];
+	size_t bytes = zp_reach(call->arg[1], (size_t)call->arg[2], false);
 	size_t piece = bytes;
 	size_t done = 0;
 	char *own;
 	long result;
 
-	if (call->arg[2] < 0 || !zp_readable(call->arg[1], bytes)) {
-		return call->arg[2] < 0 ? -EINVAL : -EFAULT;
+	if (bytes == 0 || call->arg[2] < 0) {
+		return nothing(call);
 	}
 	if (bytes > ZP_CHUNK && !zp_whole_only(call->arg[0])) {
 		piece = ZP_CHUNK;
@@ -357,11 +392,12 @@ static long read_pieces(struct zp_call *call, struct zp_use *use, size_t piece, 
 
 long zp_do_read(struct zp_call *call, struct zp_use *use)
 {
-	size_t bytes = (size_t)call->arg[2];
+	size_t bytes = zp_reach(call->arg[1], (size_t)call->arg[2], true);
 
-	if (call->arg[2] < 0 || !zp_readable(call->arg[1], bytes)) {
-		return call->arg[2] < 0 ? -EINVAL : -EFAULT;
+	if (bytes == 0 || call->arg[2] < 0) {
+		return nothing(call);
 	}
+	call->arg[2] = (long)bytes;
 	if (bytes <= ZP_CHUNK || zp_whole_only(call->arg[0])) {
 		return read_pieces(call, use, bytes, false);
 	}
@@ -375,15 +411,16 @@ long zp_do_sendto(struct zp_call *call, struct zp_use *use)
 
 long zp_do_recvfrom(struct zp_call *call, struct zp_use *use)
 {
-	size_t bytes = (size_t)call->arg[2];
+	size_t bytes = zp_reach(call->arg[1], (size_t)call->arg[2], true);
 	bool all = (call->arg[3] & MSG_WAITALL) != 0 && (call->arg[3] & MSG_PEEK) == 0;
 
 	if (!zp_is_paged(call->arg[1])) {
 		return zp_perform(call);
 	}
-	if (call->arg[2] < 0 || !zp_readable(call->arg[1], bytes)) {
-		return call->arg[2] < 0 ? -EINVAL : -EFAULT;
+	if (bytes == 0 || call->arg[2] < 0) {
+		return nothing(call);
 	}
+	call->arg[2] = (long)bytes;
 	if (bytes <= ZP_CHUNK || zp_whole_only(call->arg[0])) {
 		return read_pieces(call, use, bytes, false);
 	}

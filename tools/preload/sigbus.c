@@ -182,7 +182,7 @@ static void remember(int how, const sigset_t *set, sigset_t *old)
 static int mask(const char *name, mask_fn *_Atomic *real, int how, const sigset_t *set,
 		sigset_t *old)
 {
-	sigset_t clean, wanted;
+	sigset_t wanted, clean, before;
 	int result;
 
 	if (*real == NULL) {
@@ -191,12 +191,17 @@ static int mask(const char *name, mask_fn *_Atomic *real, int how, const sigset_
 	if (!zp_signal_mode || zp_inside) {
 		return (*real)(how, set, old);
 	}
+	/* The filter does not look at this call: the sets must not be paged. */
 	if (set != NULL) {
 		wanted = *set;
+		set = &wanted;
 	}
-	result = (*real)(how, without_ours(set, &clean), old);
+	result = (*real)(how, without_ours(set, &clean), old != NULL ? &before : NULL);
 	if (result == 0) {
-		remember(how, set != NULL ? &wanted : NULL, old);
+		remember(how, set, old != NULL ? &before : NULL);
+	}
+	if (result == 0 && old != NULL) {
+		*old = before;
 	}
 	return result;
 }

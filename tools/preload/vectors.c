@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "calls.h"
 
@@ -37,23 +38,38 @@ static void *cut(struct pool *pool, size_t bytes)
 	return piece;
 }
 
+/* How much a piece takes from the pool, its end included. */
 #define CUT(bytes) (((size_t)(bytes) + 15) & ~(size_t)15)
 
-/* Bytes of the vector that are paged; SIZE_MAX: some of it is not mapped. */
-static size_t paged_bytes(const struct iovec *v, size_t n)
+/* Buffers of a sector and more lie in their page where the program's do: a device may ask for it. */
+#define SECTOR 512
+
+static void *cut_like(struct pool *pool, const struct iovec *v)
+{
+	if (v->iov_len >= SECTOR) {
+		pool->at += ((uintptr_t)v->iov_base - (uintptr_t)pool->at) & Z_PAGE_MASK;
+	}
+	return cut(pool, v->iov_len);
+}
+
+/* What a vector needs of the pool for its paged buffers. -errno: it is none. */
+static long paged_bytes(const struct iovec *v, size_t n, bool write)
 {
 	size_t bytes = 0;
 
 	for (size_t i = 0; i < n; i++) {
+		if (v[i].iov_len > SSIZE_MAX) {
+			return -EINVAL;
+		}
 		if (v[i].iov_len == 0 || !zp_is_paged((long)v[i].iov_base)) {
 			continue;
 		}
-		if (v[i].iov_len > SSIZE_MAX || !zp_readable((long)v[i].iov_base, v[i].iov_len)) {
-			return SIZE_MAX;
+		if (zp_reach((long)v[i].iov_base, v[i].iov_len, write) < v[i].iov_len) {
+			return -EFAULT;
 		}
-		bytes += CUT(v[i].iov_len);
+		bytes += CUT(v[i].iov_len) + (v[i].iov_len >= SECTOR ? Z_PAGE_SIZE : 0);
 	}
-	return bytes;
+	return bytes > SSIZE_MAX / 2 ? -EINVAL : (long)bytes;
 }
 
 /* The vector with each paged buffer replaced by one of the pool. */
@@ -63,7 +79,7 @@ static void stand_in(struct pool *pool, const struct iovec *user, struct iovec *
 	for (size_t i = 0; i < n; i++) {
 		own[i] = user[i];
 		if (user[i].iov_len > 0 && zp_is_paged((long)user[i].iov_base)) {
-			own[i].iov_base = cut(pool, user[i].iov_len);
+			own[i].iov_base = cut_like(pool, &user[i]);
 			if (fill) {
 				memcpy(own[i].iov_base, user[i].iov_base, user[i].iov_len);
 			}
@@ -181,9 +197,10 @@ static long vector(struct zp_call *call, struct zp_use *use, bool reading)
 	size_t n = (size_t)call->arg[2];
 	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
 	const struct iovec *user = (const struct iovec *)call->arg[1];
-	size_t paged, total;
+	size_t most = SSIZE_MAX;
 	struct pool pool;
 	struct iovec *work;
+	long paged;
 
 	if (n > VECTORS) {
 		return -EINVAL;
@@ -191,24 +208,21 @@ static long vector(struct zp_call *call, struct zp_use *use, bool reading)
 	if (!zp_readable(call->arg[1], n * sizeof(*user))) {
 		return -EFAULT;
 	}
-	paged = paged_bytes(user, n);
-	if (paged == SIZE_MAX) {
-		return -EFAULT;
+	paged = paged_bytes(user, n, reading);
+	if (paged < 0) {
+		return paged;
 	}
-	total = paged;
-	if (paged > ZP_CHUNK && !zp_whole_only(call->arg[0])) {
-		paged = ZP_CHUNK + n * 16;
-		total = ZP_CHUNK;
-	} else {
-		total = SSIZE_MAX;
+	if (paged > (long)ZP_CHUNK && !zp_whole_only(call->arg[0])) {
+		paged = (long)(ZP_CHUNK + n * (Z_PAGE_SIZE + 16));
+		most = ZP_CHUNK;
 	}
-	pool.at = zp_scratch_take(use, 3 * n * sizeof(*work) + paged + 16, NULL);
+	pool.at = zp_scratch_take(use, 3 * n * sizeof(*work) + (size_t)paged + 16, NULL);
 	if (pool.at == NULL) {
 		return -ENOMEM;
 	}
 	work = cut(&pool, 3 * n * sizeof(*work));
 	memcpy(work + 2 * n, user, n * sizeof(*work));
-	return in_pieces(call, work + 2 * n, n, pool, work, total, reading);
+	return in_pieces(call, work + 2 * n, n, pool, work, most, reading);
 }
 
 long zp_do_readv(struct zp_call *call, struct zp_use *use)
@@ -242,10 +256,13 @@ long zp_do_process_vm(struct zp_call *call, struct zp_use *use)
 	size_t others = (size_t)call->arg[4];
 	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
 	const struct iovec *user = (const struct iovec *)call->arg[1];
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	const struct iovec *other = (const struct iovec *)call->arg[3];
 	bool reading = call->nr == SYS_process_vm_readv;
-	struct pool pool;
+	bool self = call->arg[0] == getpid();
 	struct iovec *own, *theirs;
-	size_t paged;
+	struct pool pool;
+	long paged, more = 0;
 	long result;
 
 	if (n > VECTORS || others > VECTORS) {
@@ -255,45 +272,54 @@ long zp_do_process_vm(struct zp_call *call, struct zp_use *use)
 	    !zp_readable(call->arg[3], others * sizeof(*own))) {
 		return -EFAULT;
 	}
-	paged = paged_bytes(user, n);
-	if (paged == SIZE_MAX) {
-		return -EFAULT;
+	paged = paged_bytes(user, n, reading);
+	if (self) {
+		more = paged_bytes(other, others, !reading);
 	}
-	pool.at = zp_scratch_take(use, (n + others + 2) * sizeof(*own) + paged, NULL);
+	if (paged < 0 || more < 0) {
+		return paged < 0 ? paged : more;
+	}
+	pool.at = zp_scratch_take(
+		use, (n + others + 2) * sizeof(*own) + (size_t)paged + (size_t)more, NULL);
 	if (pool.at == NULL) {
 		return -ENOMEM;
 	}
 	own = cut(&pool, n * sizeof(*own));
 	theirs = cut(&pool, others * sizeof(*own));
-	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
-	memcpy(theirs, (const void *)call->arg[3], others * sizeof(*own));
+	memcpy(theirs, other, others * sizeof(*own));
 	stand_in(&pool, user, own, n, !reading);
+	if (self) {
+		stand_in(&pool, other, theirs, others, reading);
+	}
 	call->arg[1] = (long)own;
 	call->arg[3] = (long)theirs;
 	result = zp_perform(call);
-	if (reading && result > 0) {
-		hand_out(user, own, n, (size_t)result);
+	if (result > 0) {
+		hand_out(reading ? user : other, reading ? own : theirs, reading ? n : others,
+			 (size_t)result);
 	}
 	return result;
 }
 
 /* ---- sendmsg, recvmsg ---------------------------------------------------------------------- */
 
-/* How much scratch memory a message needs; SIZE_MAX: it does not lie in mapped memory. */
-static size_t message_bytes(const struct msghdr *m)
+/* How much scratch memory a message needs; or -errno. */
+static long message_bytes(const struct msghdr *m, bool sending)
 {
-	size_t paged;
+	long paged;
 
-	if (m->msg_iovlen > VECTORS ||
-	    !zp_readable((long)m->msg_iov, m->msg_iovlen * sizeof(struct iovec)) ||
+	if (m->msg_iovlen > VECTORS) {
+		return -EMSGSIZE;
+	}
+	if (!zp_readable((long)m->msg_iov, m->msg_iovlen * sizeof(struct iovec)) ||
 	    !zp_readable((long)m->msg_name, m->msg_namelen) ||
 	    !zp_readable((long)m->msg_control, m->msg_controllen)) {
-		return SIZE_MAX;
+		return -EFAULT;
 	}
-	paged = paged_bytes(m->msg_iov, m->msg_iovlen);
-	return paged == SIZE_MAX ? SIZE_MAX
-				 : paged + 2 * CUT(m->msg_iovlen * sizeof(struct iovec)) +
-					   CUT(m->msg_namelen) + CUT(m->msg_controllen);
+	paged = paged_bytes(m->msg_iov, m->msg_iovlen, !sending);
+	return paged < 0 ? paged
+			 : paged + (long)(CUT(m->msg_iovlen * sizeof(struct iovec)) +
+					  CUT(m->msg_namelen) + CUT(m->msg_controllen));
 }
 
 /* own: a message that says the same with memory that is not paged. */
@@ -342,17 +368,17 @@ static long message(struct zp_call *call, struct zp_use *use, bool sending)
 	struct msghdr *user = (struct msghdr *)call->arg[1];
 	struct msghdr own;
 	struct pool pool;
-	size_t bytes;
+	long bytes;
 	long result;
 
 	if (!zp_readable(call->arg[1], sizeof(*user))) {
 		return -EFAULT;
 	}
-	bytes = message_bytes(user);
-	if (bytes == SIZE_MAX) {
-		return user->msg_iovlen > VECTORS ? -EMSGSIZE : -EFAULT;
+	bytes = message_bytes(user, sending);
+	if (bytes < 0) {
+		return bytes;
 	}
-	pool.at = zp_scratch_take(use, bytes + 16, NULL);
+	pool.at = zp_scratch_take(use, (size_t)bytes + 16, NULL);
 	if (pool.at == NULL) {
 		return -ENOMEM;
 	}
@@ -389,12 +415,12 @@ static long messages(struct zp_call *call, struct zp_use *use, bool sending)
 		return -EFAULT;
 	}
 	for (size_t i = 0; i < n; i++) {
-		size_t more = message_bytes(&user[i].msg_hdr);
+		long more = message_bytes(&user[i].msg_hdr, sending);
 
-		if (more == SIZE_MAX) {
-			return -EFAULT;
+		if (more < 0) {
+			return more;
 		}
-		bytes += more;
+		bytes += (size_t)more;
 	}
 	pool.at = zp_scratch_take(use, bytes + 16, NULL);
 	if (pool.at == NULL) {
