@@ -43,7 +43,7 @@ refused 2 'too small' run --ram 0 -- true
 refused 2 'too small' run --ram 64K -- true
 refused 2 'more than this machine has' run --ram 4096T -- true
 refused 2 'no algorithm of that name; use one of .*clock' run --eviction none -- true
-refused 2 'use monitor or signal' run --fault-mode none -- true
+refused 2 'use monitor, signal or auto' run --fault-mode none -- true
 refused 2 'use auto, copy-move or copy' run --mechanism none -- true
 refused 2 'store' run --store none: -- true
 refused 2 'store' run --store 'file:/no/such/folder' -- true
@@ -166,6 +166,28 @@ END
 gcc -O1 -o touch touch.c || bad "gcc"
 ends 42 '' --fault-mode signal -- ./touch
 ends 42 '' --mechanism copy --eviction lru -- ./touch
+# A program without the library keeps the filter and has no handler.
+cat >static.c <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+int main(void)
+{
+	char *big = malloc(10 << 20);
+	struct iovec v[2] = {{memset(big, 'a', 10 << 20), 3}, {"b\n", 2}};
+
+	return writev(1, v, 2) == 5 ? 42 : 1;
+}
+END
+if gcc -O1 -static -o static static.c 2>/dev/null; then
+	ends 42 'aaab' --fault-mode signal -- ./static
+	ends 42 'aaab' --fault-mode signal -- sh -c './static'
+fi
+ends 0 'bare' --fault-mode signal -- env -i /bin/echo bare
+ends 0 'deep' --fault-mode signal -- sh -c 'sh -c "sh -c \"echo deep | cat\""'
+ends 0 'chosen' --fault-mode auto -- sh -c 'echo chosen | cat'
 
 echo "children"
 cat >fork.py <<'END'

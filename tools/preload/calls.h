@@ -80,6 +80,9 @@ extern zp_raw_fn *zp_raw;
  */
 const char *zp_filter_install(uintptr_t window, bool privileged_only);
 
+/* zp_filter_is_free - is it there already, or can it be had at no price to set-uid children? */
+bool zp_filter_is_free(void);
+
 /* What a trap of ours carries in si_errno. */
 #define ZP_TRAP_MARK 0x5a50
 

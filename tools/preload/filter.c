@@ -28,6 +28,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
@@ -254,6 +255,19 @@ static const char *install(uintptr_t window, bool privileged_only)
 	return error == 0 ? NULL : "signal mode: the kernel takes no seccomp filter from us";
 }
 
+bool zp_filter_is_free(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct have[2] = {{0}};
+
+	if (syscall(ASK) != 0 && errno >= ANSWER_BASE && errno < ANSWER_BASE + 256) {
+		return true;
+	}
+	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ||
+	       (syscall(SYS_capget, &head, have) == 0 &&
+		(have[0].effective & 1U << CAP_SYS_ADMIN) != 0);
+}
+
 const char *zp_filter_install(uintptr_t window, bool privileged_only)
 {
 	const char *error;
@@ -270,6 +284,11 @@ const char *zp_filter_install(uintptr_t window, bool privileged_only)
 }
 
 #else
+
+bool zp_filter_is_free(void)
+{
+	return false;
+}
 
 const char *zp_filter_install(uintptr_t window, bool privileged_only)
 {

@@ -108,30 +108,44 @@ static void give_up(const char *error)
 	abort();
 }
 
+/* "auto" that turns out to be impossible as signal mode is monitor mode. */
+static struct zpager *open_in_mode(struct zpager_options *options)
+{
+	bool free_choice = strcmp(options->fault_mode, "auto") == 0;
+	char error[ZR_TEXT_BYTES] = "";
+	const char *why = NULL;
+	struct zpager *z = NULL;
+
+	options->fault_mode = zp_sigbus_open(options->fault_mode);
+	if (zpager_open(options, error, sizeof(error), &z) != 0) {
+		give_up(error[0] != '\0' ? error : "the pager cannot be opened");
+	}
+	if (zp_signal_mode) {
+		why = zp_sigsys_open(z, free_choice);
+	}
+	if (why != NULL && free_choice && zpager_close(z) == 0) {
+		options->fault_mode = "monitor";
+		return open_in_mode(options);
+	}
+	if (why != NULL) {
+		give_up(why);
+	}
+	return z;
+}
+
 static struct zpager *open_inside(void)
 {
 	struct zpager_options options = {0};
-	char error[ZR_TEXT_BYTES] = "";
-	struct zpager *z = NULL;
 	struct zp_fd_fill fill;
+	struct zpager *z;
 
 	zp_report_open();
 	options_from_environment(&options);
 	zp_trace_open(&options);
 	zp_map_open();
-	zp_sigbus_open(options.fault_mode);
 	zp_fds_push_high(&fill);
-	if (zpager_open(&options, error, sizeof(error), &z) != 0) {
-		give_up(error[0] != '\0' ? error : "the pager cannot be opened");
-	}
+	z = open_in_mode(&options);
 	zp_fds_settle(&fill);
-	if (zp_signal_mode) {
-		const char *why = zp_sigsys_open(z, false);
-
-		if (why != NULL) {
-			give_up(why);
-		}
-	}
 	zp_report_opened(z);
 	zp_report_thread();
 	zp_trace_thread(z);

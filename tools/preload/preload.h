@@ -129,7 +129,9 @@ void zp_trace_thread(struct zpager *z);
 void zp_trace_forked(void);
 
 /* sigbus.c */
-void zp_sigbus_open(const char *fault_mode);
+
+/* zp_sigbus_open - returns the mode that was chosen: "auto" is one of the others by then. */
+const char *zp_sigbus_open(const char *fault_mode);
 extern bool zp_signal_mode;
 
 /* zp_signal_keep - SIGBUS or SIGSYS is ours from now on. 0, or -1 and errno. */

@@ -26,7 +26,7 @@
 #include <sys/epoll.h>
 #include <sys/select.h>
 
-#include "preload.h"
+#include "calls.h"
 
 bool zp_signal_mode;
 
@@ -55,9 +55,13 @@ static sigaction_fn *real_sigaction(void)
 	return real;
 }
 
-void zp_sigbus_open(const char *fault_mode)
+const char *zp_sigbus_open(const char *fault_mode)
 {
+	if (strcmp(fault_mode, "auto") == 0) {
+		fault_mode = zp_filter_is_free() ? "signal" : "monitor";
+	}
 	zp_signal_mode = strcmp(fault_mode, "signal") == 0;
+	return fault_mode;
 }
 
 void zp_signal_to_program(int number, siginfo_t *info, void *context)
