@@ -2,6 +2,8 @@
 /*
  * run_syscalls_signals.c - system calls on memory that is out, while signals come: interrupted, repeated,
  * jumped out of, cancelled; and what a program does with the signals that signal mode needs itself.
+ *
+ * Each test begins by setting back what its run on plain memory left in the process.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -57,6 +59,7 @@ static void test_interrupted(char *memory)
 
 	sc_must(pipe(ends) == 0, "a pipe");
 	late_end = -1;
+	atomic_store(&alarms, 0);
 	handle(SIGALRM, on_alarm, 0);
 	sc_out();
 	alarm_soon();
@@ -154,7 +157,8 @@ static void test_masks(char *memory)
 	sigset_t all_but_alarm;
 
 	region = memory;
-	late_end = -1;
+	(void)sigemptyset(set);
+	sc_must(sigprocmask(SIG_SETMASK, set, NULL) == 0, "an empty mask");
 	(void)sigfillset(set);
 	sc_out();
 	sc_result("block all", sigprocmask(SIG_SETMASK, set, before));
@@ -191,7 +195,9 @@ static void test_own_handlers(char *memory)
 	struct sigaction *act = SC_AT(memory, 1), *old = SC_AT(memory, 2);
 	const int numbers[2] = {SIGBUS, SIGSYS};
 
+	atomic_store(&got, 0);
 	for (size_t i = 0; i < 2; i++) {
+		handle(numbers[i], SIG_DFL, 0);
 		*act = (struct sigaction){.sa_sigaction = count_signal, .sa_flags = SA_SIGINFO};
 		sc_push_out();
 		sc_result("sigaction", sigaction(numbers[i], act, old));
