@@ -182,7 +182,6 @@ int main(void)
 }
 END
 if gcc -O1 -static -o static static.c 2>/dev/null; then
-	ends 42 'aaab' --fault-mode signal -- ./static
 	ends 42 'aaab' --fault-mode signal -- sh -c './static'
 fi
 ends 0 'bare' --fault-mode signal -- env -i /bin/echo bare
