@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 ZPAGER_SOURCE=$PWD
 ZPAGER_BUILD=$(realpath "${BUILD:-build}/release") || exit 1
 export ZPAGER_SOURCE ZPAGER_BUILD ZPAGER_FULL=1
-[ $# -gt 0 ] || set -- redis gcc python xz sort
+[ $# -gt 0 ] || set -- tar rsync curl nginx git perl lua gzip convert postgres redis gcc python xz sort
 failed=0
 for name in "$@"; do
 	printf '==== %s\n' "$name"

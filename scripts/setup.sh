@@ -9,9 +9,9 @@
 #   scripts/setup.sh            install what is missing
 #   scripts/setup.sh --check    only say what is missing; exit 1 if anything is
 #
-# redis-server is here because the tests run it as an unmodified program. Its package starts a
-# service; a policy-rc.d that answers "no" holds that back during the installation, and the service
-# is not enabled for the next boot either.
+# redis-server, nginx and postgresql are here because the tests run them as unmodified programs. Their
+# packages start services; a policy-rc.d that answers "no" holds that back during the installation, and
+# the services are not enabled for the next boot either.
 set -euo pipefail
 
 build=(cmake ninja-build make gcc libc6-dev linux-libc-dev binutils pkg-config python3
@@ -23,7 +23,8 @@ checks=(clang clang-format clang-tidy libclang-rt-14-dev gcovr valgrind git
 	qemu-system-arm qemu-system-x86 seabios dpkg-dev)
 # The C libraries of the reference application: binaries, and for x86_64 a source.
 user=(picolibc-aarch64-linux-gnu picolibc-riscv64-unknown-elf newlib-source)
-programs=(sqlite3 redis-server redis-tools xz-utils time)
+programs=(sqlite3 redis-server redis-tools xz-utils time
+	tar rsync curl nginx-light git perl lua5.4 gzip imagemagick postgresql)
 
 packages=("${build[@]}" "${libraries[@]}" "${checks[@]}" "${user[@]}" "${programs[@]}")
 
@@ -95,13 +96,15 @@ install_missing() {
 }
 
 echo "setup: installing ${missing[*]}"
-redis_is_new=no
-case " ${missing[*]} " in *" redis-server "*) redis_is_new=yes ;; esac
+services=()
+for package in redis-server nginx-light postgresql; do
+	case " ${missing[*]} " in *" $package "*) services+=("${package%-light}.service") ;; esac
+done
 guard_services
 "${root[@]}" apt-get update -q || echo "setup: apt-get update failed; trying with the lists there are" >&2
 install_missing
-if [ "$redis_is_new" = yes ] && command -v systemctl >/dev/null && [ -d /run/systemd/system ]; then
-	"${root[@]}" systemctl disable --now redis-server.service >/dev/null 2>&1 || true
+if [ ${#services[@]} -gt 0 ] && command -v systemctl >/dev/null && [ -d /run/systemd/system ]; then
+	"${root[@]}" systemctl disable --now "${services[@]}" >/dev/null 2>&1 || true
 fi
 
 for package in "${missing[@]}"; do

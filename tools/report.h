@@ -51,6 +51,7 @@ struct zr_slot {
 	uint64_t budget_bytes;
 	uint64_t mapped_peak_bytes; /* most that was mapped at one time, of the samples taken */
 	uint64_t beyond_bytes;      /* most RAM of the store beyond the budget, likewise */
+	uint64_t served_calls;      /* system calls on paged memory, in signal mode */
 	uint64_t unpaged_bytes;     /* large anonymous mappings that are not paged, in all */
 	struct z_stats stats;
 	_Atomic uint32_t json_at;

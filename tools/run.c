@@ -43,7 +43,9 @@ static int help(void)
 		"                      (default tier:lz4:,file: - compressed RAM, then a file)\n"
 		"  --eviction NAME     who goes first; zpager list names them (default sweep)\n"
 		"  --fault-mode MODE   monitor (default): transparent for every system call\n"
-		"                      signal: faster; a system call on a page that is out fails\n"
+		"                      signal: faster; refuses io_uring; without CAP_SYS_ADMIN\n"
+		"                      set-uid children lose their rights\n"
+		"                      auto: signal if it can be had without that, else monitor\n"
 		"  --reclaim WHO       who keeps page frames free: fault (default): whoever finds "
 		"too\n"
 		"                      few of them; thread: a thread, on another processor\n"
@@ -103,7 +105,7 @@ static int check_ram(struct run_options *options)
 
 static int check_options(struct run_options *options)
 {
-	static const char *const fault_modes[] = {"monitor", "signal", NULL};
+	static const char *const fault_modes[] = {"monitor", "signal", "auto", NULL};
 	static const char *const reclaims[] = {"fault", "thread", NULL};
 	static const char *const mechanisms[] = {"auto", "copy-move", "copy", NULL};
 	int status = check_ram(options);
@@ -115,7 +117,7 @@ static int check_options(struct run_options *options)
 		return unknown_eviction(options->eviction);
 	}
 	if (!is_one_of(options->fault_mode, fault_modes)) {
-		return cmd_fail(EXIT_USAGE, "--fault-mode %s: use monitor or signal",
+		return cmd_fail(EXIT_USAGE, "--fault-mode %s: use monitor, signal or auto",
 				options->fault_mode);
 	}
 	if (!is_one_of(options->reclaim, reclaims)) {

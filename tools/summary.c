@@ -16,9 +16,10 @@
 #include "cmd.h"
 
 struct sums {
-	uint64_t faults, in, ahead, wasted, out, fault_ns, failed, unpaged, beyond;
+	uint64_t faults, in, ahead, wasted, out, fault_ns, failed, unpaged, beyond, served;
 	uint64_t budget;       /* of the program itself */
 	unsigned int programs; /* slots beside the first */
+	bool signal;           /* fault mode of the first */
 };
 
 static uint32_t slots_taken(const struct zr_report *report)
@@ -43,7 +44,9 @@ static void add_up(const struct zr_report *report, struct sums *sums)
 		sums->failed += slot->stats.failed_faults;
 		sums->unpaged += slot->unpaged_bytes;
 		sums->beyond += slot->beyond_bytes;
+		sums->served += slot->served_calls;
 	}
+	sums->signal = strcmp(report->slot[0].fault_mode, "signal") == 0;
 	sums->programs = atomic_load(&report->taken) > 0 ? atomic_load(&report->taken) - 1 : 0;
 }
 
@@ -54,6 +57,10 @@ static void print_extras(const struct sums *sums)
 	if (sums->ahead > 0) {
 		(void)fprintf(stderr, "; %llu pages read ahead, %llu of them for nothing",
 			      (unsigned long long)sums->ahead, (unsigned long long)sums->wasted);
+	}
+	if (sums->signal) {
+		(void)fprintf(stderr, "; signal mode, %llu system calls on paged memory",
+			      (unsigned long long)sums->served);
 	}
 	if (sums->programs > 0) {
 		(void)fprintf(stderr, "; +%u processes under it, each with its own budget",
@@ -112,10 +119,13 @@ static void json_slot(FILE *file, const struct zr_slot *slot)
 
 	(void)fprintf(file, "{\"pid\": %d, \"program\": ", slot->pid);
 	cmd_json_text(file, slot->program);
-	(void)fprintf(file, ", \"paged\": %s, \"unpaged_bytes\": %llu, \"mapped_peak_bytes\": %llu",
+	(void)fprintf(file,
+		      ", \"paged\": %s, \"unpaged_bytes\": %llu, \"mapped_peak_bytes\": %llu, "
+		      "\"served_calls\": %llu",
 		      atomic_load(&slot->state) == ZR_OPEN ? "true" : "false",
 		      (unsigned long long)slot->unpaged_bytes,
-		      (unsigned long long)slot->mapped_peak_bytes);
+		      (unsigned long long)slot->mapped_peak_bytes,
+		      (unsigned long long)slot->served_calls);
 	(void)fprintf(file, ", \"pager\": %s}", pager[0] != '\0' ? pager : "null");
 }
 

@@ -85,6 +85,8 @@ int zl_enter(struct zpager *z, sigset_t *saved)
 			       "this is a forked child: paged memory was not inherited");
 	}
 	sigfillset(&all);
+	/* Raised by a seccomp filter, it is no less a fault than SIGSEGV: blocked, it would kill. */
+	sigdelset(&all, SIGSYS);
 	pthread_sigmask(SIG_SETMASK, &all, saved);
 	zl_gate_pass(&z->gate);
 	return 0;

@@ -41,6 +41,7 @@ static void gather(struct zpager *z, struct z_stats *stats, struct zpager_info *
 		.eviction = z->eviction,
 		.fault_mode = z->sigbus ? "signal" : "monitor",
 		.mechanism = z->mechanism,
+		.window = (const void *)z->port.base,
 	};
 	stats->store_pages = z->budget.store;
 }

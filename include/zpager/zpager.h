@@ -160,6 +160,7 @@ struct zpager_info {
 	const char *eviction;
 	const char *fault_mode; /* in use */
 	const char *mechanism;  /* in use */
+	const void *window;     /* its first byte */
 };
 
 void zpager_stats(struct zpager *z, struct z_stats *stats_out, struct zpager_info *info_out);

@@ -27,7 +27,7 @@ refused() {
 ends() {
 	local status=$1 output=$2 got
 	shift 2
-	timeout -s KILL 60 "$zpager" run --ram 16M "$@" >out 2>err </dev/null
+	timeout -s KILL 60 "$zpager" run --ram 16M "${run_options[@]}" "$@" >out 2>err </dev/null
 	got=$?
 	[ $got -eq "$status" ] || bad "zpager run $*: status $got, not $status: $(cat err)"
 	[ "$(cat out)" = "$output" ] || bad "zpager run $*: \"$(cat out)\", not \"$output\""
@@ -43,7 +43,7 @@ refused 2 'too small' run --ram 0 -- true
 refused 2 'too small' run --ram 64K -- true
 refused 2 'more than this machine has' run --ram 4096T -- true
 refused 2 'no algorithm of that name; use one of .*clock' run --eviction none -- true
-refused 2 'use monitor or signal' run --fault-mode none -- true
+refused 2 'use monitor, signal or auto' run --fault-mode none -- true
 refused 2 'use auto, copy-move or copy' run --mechanism none -- true
 refused 2 'store' run --store none: -- true
 refused 2 'store' run --store 'file:/no/such/folder' -- true
@@ -85,11 +85,11 @@ ends 0 '' -- ./dynamic
 for name in TERM INT HUP USR1 SEGV KILL ABRT; do
 	ends $((128 + $(kill -l $name))) '' -- sh -c "kill -$name \$\$" 2>/dev/null
 done
-[ "$(echo through | "$zpager" run -- cat 2>/dev/null)" = through ] || bad "stdin"
-[ "$(printf 'x%.0s' {1..200000} | "$zpager" run -- wc -c 2>/dev/null)" = 200000 ] || bad "long stdin"
-"$zpager" run -- sh -c 'exit $#' sh a b c 2>/dev/null
+[ "$(echo through | "$zpager" run "${run_options[@]}" -- cat 2>/dev/null)" = through ] || bad "stdin"
+[ "$(printf 'x%.0s' {1..200000} | "$zpager" run "${run_options[@]}" -- wc -c 2>/dev/null)" = 200000 ] || bad "long stdin"
+"$zpager" run "${run_options[@]}" -- sh -c 'exit $#' sh a b c 2>/dev/null
 [ $? -eq 3 ] || bad "arguments"
-[ "$(LD_PRELOAD=libc.so.6 "$zpager" run -- sh -c 'echo $LD_PRELOAD' 2>/dev/null | grep -c 'preload.so:libc.so.6$')" = 1 ] ||
+[ "$(LD_PRELOAD=libc.so.6 "$zpager" run "${run_options[@]}" -- sh -c 'echo $LD_PRELOAD' 2>/dev/null | grep -c 'preload.so:libc.so.6$')" = 1 ] ||
 	bad "an LD_PRELOAD that was there is gone"
 
 # A signal that is sent to zpager reaches the program, whose handler decides.
@@ -98,7 +98,7 @@ trap 'echo got it; exit 9' TERM
 echo ready
 while :; do sleep 0.1; done
 END
-"$zpager" run -- sh handler.sh >out 2>err &
+"$zpager" run "${run_options[@]}" -- sh handler.sh >out 2>err &
 child=$!
 for _ in $(seq 100); do grep -q ready out && break; sleep 0.1; done
 kill -TERM $child
@@ -106,7 +106,7 @@ wait $child
 [ $? -eq 9 ] && grep -q 'got it' out || bad "SIGTERM did not reach the handler: $(cat out err)"
 
 # SIGKILL to zpager takes the program along.
-"$zpager" run -- sh -c 'echo $$ >pid; exec sleep 60' 2>/dev/null &
+"$zpager" run "${run_options[@]}" -- sh -c 'echo $$ >pid; exec sleep 60' 2>/dev/null &
 child=$!
 for _ in $(seq 100); do [ -s pid ] && break; sleep 0.1; done
 kill -KILL $child
@@ -115,7 +115,7 @@ for _ in $(seq 50); do kill -0 "$(cat pid)" 2>/dev/null || break; sleep 0.1; don
 kill -0 "$(cat pid)" 2>/dev/null && bad "the program outlived zpager"
 
 echo "statistics"
-"$zpager" run --ram 16M --stats stats.json -- $python -c 'x = bytearray(30 << 20)' 2>/dev/null
+"$zpager" run "${run_options[@]}" --ram 16M --stats stats.json -- $python -c 'x = bytearray(30 << 20)' 2>/dev/null
 $python - stats.json <<'END' || bad "--stats: $(cat stats.json)"
 import json, sys
 data = json.load(open(sys.argv[1]))
@@ -126,7 +126,7 @@ assert data["faults"] > 7000 and data["pages_out"] > 3000
 assert data["processes"][0]["program"].startswith("python")
 assert data["processes"][0]["pager"]["pagefaults"] == data["faults"]
 END
-{ "$zpager" run --ram 16M --stats stats.json -- $python -c '
+{ "$zpager" run "${run_options[@]}" --ram 16M --stats stats.json -- $python -c '
 import os, signal, time
 x = bytearray(30 << 20)
 time.sleep(0.5)
@@ -166,6 +166,27 @@ END
 gcc -O1 -o touch touch.c || bad "gcc"
 ends 42 '' --fault-mode signal -- ./touch
 ends 42 '' --mechanism copy --eviction lru -- ./touch
+# A program without the library keeps the filter and has no handler.
+cat >static.c <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+int main(void)
+{
+	char *big = malloc(10 << 20);
+	struct iovec v[2] = {{memset(big, 'a', 10 << 20), 3}, {"b\n", 2}};
+
+	return writev(1, v, 2) == 5 ? 42 : 1;
+}
+END
+if gcc -O1 -static -o static static.c 2>/dev/null; then
+	ends 42 'aaab' --fault-mode signal -- sh -c './static'
+fi
+ends 0 'bare' --fault-mode signal -- env -i /bin/echo bare
+ends 0 'deep' --fault-mode signal -- sh -c 'sh -c "sh -c \"echo deep | cat\""'
+ends 0 'chosen' --fault-mode auto -- sh -c 'echo chosen | cat'
 
 echo "children"
 cat >fork.py <<'END'

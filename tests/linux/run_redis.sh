@@ -83,7 +83,7 @@ echo "redis-server: needs $((need_kib / 1024)) MiB"
 for store in "${stores[@]}"; do
 	mapfile -t options < <(store_option "$store")
 	before=$SECONDS
-	start "$zpager" run --ram "$((need_kib / 4))K" "${options[@]}" --
+	start "$zpager" run --ram "$((need_kib / 4))K" "${run_options[@]}" "${options[@]}" --
 	work_on paged
 	finish
 	cmp -s plain.out paged.out || fail "redis-server on $store: the answers differ"

@@ -339,5 +339,13 @@ ZP_EXPORT int clone(int (*run)(void *), void *stack, int flags, void *argument, 
 	if ((flags & CLONE_VM) == 0) {
 		zp_note(&said, "clone without CLONE_VM: the child has no paged memory; use fork");
 	}
+	zp_stack_below(stack);
+	/* The kernel writes these by itself, without a word if it cannot. */
+	if ((flags & CLONE_PARENT_SETTID) != 0) {
+		(void)zp_stack_pin(parent_tid, sizeof(*parent_tid));
+	}
+	if ((flags & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID)) != 0) {
+		(void)zp_stack_pin(child_tid, sizeof(*child_tid));
+	}
 	return real(run, stack, flags, argument, parent_tid, tls, child_tid);
 }

@@ -47,6 +47,11 @@ uint64_t zp_unpaged_bytes(void)
 	return atomic_load(&unpaged);
 }
 
+bool zp_protected_ever(void)
+{
+	return atomic_load_explicit(&protected_ever, memory_order_relaxed);
+}
+
 int zp_errno(int error)
 {
 	if (error == 0) {

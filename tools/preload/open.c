@@ -37,7 +37,7 @@ void zp_enter(struct zp_entry *entry)
 
 	entry->saved_errno = errno;
 	if (zp_signal_mode) {
-		all &= ~((uint64_t)1 << (SIGBUS - 1));
+		all &= ~((uint64_t)1 << (SIGBUS - 1) | (uint64_t)1 << (SIGSYS - 1));
 	}
 	(void)syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, &entry->mask, sizeof(all));
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &entry->cancel_state);
@@ -109,22 +109,43 @@ static void give_up(const char *error)
 	abort();
 }
 
+/* "auto" that turns out to be impossible as signal mode is monitor mode. */
+static struct zpager *open_in_mode(struct zpager_options *options)
+{
+	bool free_choice = strcmp(options->fault_mode, "auto") == 0;
+	char error[ZR_TEXT_BYTES] = "";
+	const char *why = NULL;
+	struct zpager *z = NULL;
+
+	options->fault_mode = zp_sigbus_open(options->fault_mode);
+	if (zpager_open(options, error, sizeof(error), &z) != 0) {
+		give_up(error[0] != '\0' ? error : "the pager cannot be opened");
+	}
+	if (zp_signal_mode) {
+		why = zp_sigsys_open(z, free_choice);
+	}
+	if (why != NULL && free_choice && zpager_close(z) == 0) {
+		options->fault_mode = "monitor";
+		return open_in_mode(options);
+	}
+	if (why != NULL) {
+		give_up(why);
+	}
+	return z;
+}
+
 static struct zpager *open_inside(void)
 {
 	struct zpager_options options = {0};
-	char error[ZR_TEXT_BYTES] = "";
-	struct zpager *z = NULL;
 	struct zp_fd_fill fill;
+	struct zpager *z;
 
 	zp_report_open();
 	options_from_environment(&options);
 	zp_trace_open(&options);
 	zp_map_open();
-	zp_sigbus_open(options.fault_mode);
 	zp_fds_push_high(&fill);
-	if (zpager_open(&options, error, sizeof(error), &z) != 0) {
-		give_up(error[0] != '\0' ? error : "the pager cannot be opened");
-	}
+	z = open_in_mode(&options);
 	zp_fds_settle(&fill);
 	zp_report_opened(z);
 	zp_report_thread();

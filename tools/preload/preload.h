@@ -101,6 +101,9 @@ void *zp_real(const char *name);
 /* map.c */
 void zp_map_open(void);
 uint64_t zp_unpaged_bytes(void);
+
+/* zp_protected_ever - was anything in the window ever anything else than readable and writable? */
+bool zp_protected_ever(void);
 int zp_errno(int error);
 
 /* fds.c: the pager's file descriptors lie high, and the program cannot close them. */
@@ -126,8 +129,40 @@ void zp_trace_thread(struct zpager *z);
 void zp_trace_forked(void);
 
 /* sigbus.c */
-void zp_sigbus_open(const char *fault_mode);
+
+/* zp_sigbus_open - returns the mode that was chosen: "auto" is one of the others by then. */
+const char *zp_sigbus_open(const char *fault_mode);
 extern bool zp_signal_mode;
+
+/* zp_signal_keep - SIGBUS or SIGSYS is ours from now on. 0, or -1 and errno. */
+int zp_signal_keep(int number, const struct sigaction *ours);
+
+/* zp_signal_to_program - what the program would have had of such a signal. */
+void zp_signal_to_program(int number, siginfo_t *info, void *context);
+
+/*
+ * sigsys.c: zp_sigsys_open - system calls on paged memory are served from now on.
+ *   privileged_only: not if set-uid children would lose their rights by it.
+ *   Returns NULL, or a line that says why it cannot be.
+ */
+const char *zp_sigsys_open(struct zpager *z, bool privileged_only);
+
+/* zp_served - how many system calls were served. */
+uint64_t zp_served(void);
+
+/* stacks.c */
+
+/* zp_stack_pin - a stack, in signal mode, stays in RAM. false: too much is pinned already. */
+bool zp_stack_pin(const void *low, size_t bytes);
+
+/* zp_stack_below - the same for a stack of which only the end is known. */
+void zp_stack_below(const void *end);
+
+/* zp_robust_pin - this thread ends: the kernel will look for robust locks that it holds. */
+void zp_robust_pin(void);
+
+/* scratch.c */
+void zp_scratch_thread_ends(void);
 
 /* threads.c */
 void zp_threads_open(void);

@@ -94,6 +94,7 @@ static void write_slot(struct zpager *z, struct zr_slot *mine)
 		mine->beyond_bytes = info.store_beyond_bytes;
 	}
 	mine->unpaged_bytes = zp_unpaged_bytes();
+	mine->served_calls = zp_served();
 	if (info.mapped_bytes > mine->mapped_peak_bytes) {
 		mine->mapped_peak_bytes = info.mapped_bytes;
 	}

@@ -56,7 +56,11 @@ static void at_thread_end(void *value)
 	if (round < PTHREAD_DESTRUCTOR_ITERATIONS) {
 		/* NOLINTNEXTLINE(performance-no-int-to-ptr): a number, never followed. */
 		(void)pthread_setspecific(key, (void *)(round + 1));
-	} else if (atomic_fetch_sub(&threads, 1) == 1 && is_last()) {
+		return;
+	}
+	zp_robust_pin();
+	zp_scratch_thread_ends();
+	if (atomic_fetch_sub(&threads, 1) == 1 && is_last()) {
 		exit(0);
 	}
 }
@@ -119,10 +123,19 @@ static int create_inside(create_fn *real, pthread_t *thread, struct start *start
 static int create_counted(create_fn *real, pthread_t *thread, const pthread_attr_t *attr,
 			  struct start *start)
 {
+	size_t bytes = 0;
+	void *stack = NULL;
 	int error;
 
+	if (attr != NULL && pthread_attr_getstack(attr, &stack, &bytes) == 0 && stack != NULL &&
+	    !zp_stack_pin(stack, bytes)) {
+		return EAGAIN;
+	}
 	atomic_fetch_add(&threads, 1);
+	/* libc frees the vector of thread-local storage with all signals blocked. */
+	zp_inside++;
 	error = real(thread, attr, run_counted, start);
+	zp_inside--;
 	if (error != 0) {
 		atomic_fetch_sub(&threads, 1);
 	}
