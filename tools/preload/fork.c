@@ -232,6 +232,12 @@ static pid_t fork_inside(struct zpager *z, int *errno_out)
 	return pid;
 }
 
+static long fork_args(const long *unused)
+{
+	(void)unused;
+	return fork();
+}
+
 ZP_EXPORT pid_t fork(void)
 {
 	struct zpager *z = zp_pager();
@@ -241,6 +247,11 @@ ZP_EXPORT pid_t fork(void)
 
 	if (z == NULL) {
 		return _Fork();
+	}
+	if (ZP_UNLIKELY(zp_stack_is_paged())) {
+		const long none[ZP_CALL_ARGS] = {0};
+
+		return (pid_t)zp_on_private_stack(fork_args, none);
 	}
 	run_prepare();
 	find_locale();
