@@ -14,11 +14,11 @@ bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
 PATH=$PATH:$bin
 needs initdb postgres pgbench psql
 
-rows=$(sized 1000000 10000)
-scale=$(sized 20 1)
+rows=$(sized 200000 10000)
+scale=$(sized 5 1)
 transactions=$(sized 2000 200)
-memory=$(sized 200MB 20MB)
-budget=$(sized 32M 3M)
+memory=$(sized 64MB 20MB)
+budget=$(sized 8M 3M)
 user=()
 if [ "$(id -u)" -eq 0 ]; then
 	needs setpriv
