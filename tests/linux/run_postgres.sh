@@ -28,6 +28,8 @@ if [ "$(id -u)" -eq 0 ]; then
 	cp "$zpager" zpager/bin && cp "$ZPAGER_BUILD"/lib/libzpager-preload.so zpager/lib
 	zpager=$work/zpager/bin/zpager
 	chown -R nobody:nogroup "$work"
+	"${user[@]}" "$zpager" run --ram 16M "${run_options[@]}" -- true 2>"$work/probe" ||
+		skip "as nobody: $(cat "$work/probe")"
 fi
 export PGUSER=test PGDATABASE=postgres PGHOST=$work PGTZ=UTC
 
