@@ -77,7 +77,7 @@ format: setup ## lay out all sources with clang-format
 freestanding: setup ## the portable part for x86_64, arm64, riscv64, without a C library
 	@scripts/freestanding.sh
 
-check-programs: release ## sort, python3, redis, xz, gcc in full size, each store: hours
+check-programs: release ## whole programs in full size, each store, each mechanism: hours
 	@scripts/programs.sh
 
 mutants: setup ## plant known faults in a copy, one at a time; the tests must notice each

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# programs.sh [NAME...] - whole programs under `zpager run`, in full size, with a quarter of what they
-# need and with each store, compared with a plain run (tests/linux/run_NAME.sh). All of them: hours.
+# programs.sh [NAME...] - whole programs under `zpager run`, in full size, compared with a plain run
+# (tests/linux/run_NAME.sh): some chosen for their system calls, with each mechanism, minutes each; some
+# for their memory, with a quarter of what they need and with each store. All of them: hours.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 

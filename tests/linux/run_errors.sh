@@ -218,4 +218,94 @@ ends 0 '1000000 3' -- perl -e '$| = 1; my $x = "a" x 1000000;
 ends 0 'spawned' -- $python -c 'import subprocess; print(subprocess.check_output(["echo", "spawned"], text=True), end="")'
 ends 0 'replaced' -- sh -c 'exec echo replaced'
 
+echo "other ways to fork, and what is around it"
+cat >forms.c <<'END'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pty.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define N 300000
+
+static char *lines[N]; /* more than the budget */
+
+static int good(void)
+{
+	int n = 0;
+	char line[64];
+
+	for (int i = 0; i < N; i++) {
+		snprintf(line, sizeof(line), "line %d of many that take some room", i);
+		n += strcmp(line, lines[i]) == 0;
+	}
+	return n == N;
+}
+
+int main(int argc, char **argv)
+{
+	char text[64] = "";
+	void *library;
+	int fd, status;
+	pid_t child;
+
+	for (int i = 0; i < N; i++)
+		if (asprintf(&lines[i], "line %d of many that take some room", i) < 0)
+			return 1;
+	if (strcmp(argv[1], "forkpty") == 0) {
+		child = forkpty(&fd, NULL, NULL, NULL);
+		if (child == 0) {
+			printf("%d %d\n", good(), isatty(0));
+			exit(0);
+		}
+		if (read(fd, text, sizeof(text) - 1) < 0)
+			return 1;
+		waitpid(child, &status, 0);
+		printf("%.3s %d %d\n", text, status, good());
+	} else if (strcmp(argv[1], "daemon") == 0) {
+		FILE *file = fopen(argv[2], "w");
+
+		if (daemon(1, 0) != 0)
+			return 1;
+		fprintf(file, "%d %d\n", good(), getsid(0) == getpid());
+		fclose(file);
+	} else if (strcmp(argv[1], "unloaded") == 0) {
+		library = dlopen("./handlers.so", RTLD_NOW);
+		if (library == NULL || (child = fork()) < 0)
+			return 1;
+		if (child == 0)
+			_exit(*(int *)dlsym(library, "called"));
+		waitpid(child, &status, 0);
+		printf("%d %d ", WEXITSTATUS(status), *(int *)dlsym(library, "called"));
+		dlclose(library);
+		child = fork();
+		if (child == 0)
+			_exit(good());
+		waitpid(child, &status, 0);
+		printf("%x\n", status);
+	}
+	return argc > 3;
+}
+END
+cat >handlers.c <<'END'
+#include <pthread.h>
+
+int called;
+
+static void prepare(void) { called += 1; }
+static void parent(void) { called += 10; }
+static void child(void) { called += 100; }
+
+__attribute__((constructor)) static void begin(void) { pthread_atfork(prepare, parent, child); }
+END
+gcc -O1 -o forms forms.c -lutil && gcc -O1 -shared -fPIC -o handlers.so handlers.c || bad "gcc"
+ends 0 '1 1 0 1' -- ./forms forkpty
+ends 0 '101 11 100' -- ./forms unloaded
+ends 0 '' -- ./forms daemon answer
+for _ in $(seq 200); do [ -s answer ] && break; sleep 0.1; done
+[ "$(cat answer)" = '1 1' ] || bad "after daemon(): $(cat answer)"
+
 exit $failed

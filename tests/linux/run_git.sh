@@ -11,7 +11,7 @@ git config --global user.name test
 git config --global user.email test@example.org
 
 # Every revision changes some lines of some files, and one file is large.
-$python - "$(sized 2000 60)" "$(sized 300 30)" >revisions <<'END'
+$python - "$(sized 600 60)" "$(sized 200 30)" >revisions <<'END'
 import random, sys
 source = random.Random(13)
 out = sys.stdout.buffer

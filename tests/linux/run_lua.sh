@@ -46,11 +46,11 @@ for line in io.lines(arg[2]) do
 	print(sum, #text, line)
 end
 END
-n=$(sized 500000 12000)
+n=$(sized 100000 12000)
 measure lua5.4 work.lua "$n" sum
 
 work() {
-	paged "$(sized 24M 2M)" lua5.4 work.lua "$n" sum
+	paged "$(sized 12M 2M)" lua5.4 work.lua "$n" sum
 	moved 500 500
 	same "$out" "$plain"
 }

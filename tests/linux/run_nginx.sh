@@ -17,9 +17,12 @@ for i in range(8):
     with open("files/file%d" % i, "wb") as file:
         file.write(source.randbytes(size // 2 + 1000 * i) + b"the same again " * (size // 30))' "$(sized 50000000 3000000)"
 chmod 755 "$work" files
-# Workers of root's server give up their rights, as installed servers do.
+# Workers of root's server give up their rights, as installed servers do, if they can read the files then.
 user=
-[ "$(id -u)" -ne 0 ] || user='user nobody nogroup;'
+if [ "$(id -u)" -eq 0 ]; then
+	user='user root root;'
+	! setpriv --reuid=nobody --regid=nogroup --clear-groups test -r files/file0 || user='user nobody nogroup;'
+fi
 
 configure() {
 	cat >nginx.conf <<-END

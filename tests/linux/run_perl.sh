@@ -38,13 +38,13 @@ print md5_hex(scalar <$here>), "\n";
 waitpid($pid, 0);
 print $? >> 8, " ", md5_hex(join(",", map { $table{$_} } @keys)), "\n";
 END
-n=$(sized 1000000 15000)
+n=$(sized 100000 15000)
 PERL_HASH_SEED=1 PERL_PERTURB_KEYS=0
 export PERL_HASH_SEED PERL_PERTURB_KEYS
 measure perl work.pl "$n"
 
 work() {
-	paged "$(sized 64M 3M)" perl work.pl "$n"
+	paged "$(sized 16M 3M)" perl work.pl "$n"
 	moved 1000 1000
 	same "$out" "$plain"
 }

@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # ctest-timeout: 1200
-# ctest-serial: yes
 #
 # run_postgres.sh - postgres: initdb, pgbench, queries that sort and join in memory; the server and each
 # of its children under a pager. The same statements give the same tables as in a plain run.
@@ -14,11 +13,11 @@ bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
 PATH=$PATH:$bin
 needs initdb postgres pgbench psql
 
-rows=$(sized 1000000 10000)
-scale=$(sized 20 1)
-transactions=$(sized 2000 200)
-memory=$(sized 200MB 20MB)
-budget=$(sized 32M 3M)
+rows=$(sized 200000 8000)
+scale=$(sized 5 1)
+transactions=$(sized 2000 100)
+memory=$(sized 64MB 20MB)
+budget=$(sized 8M 4M)
 user=()
 if [ "$(id -u)" -eq 0 ]; then
 	needs setpriv
@@ -28,6 +27,8 @@ if [ "$(id -u)" -eq 0 ]; then
 	cp "$zpager" zpager/bin && cp "$ZPAGER_BUILD"/lib/libzpager-preload.so zpager/lib
 	zpager=$work/zpager/bin/zpager
 	chown -R nobody:nogroup "$work"
+	"${user[@]}" "$zpager" run --ram 16M "${run_options[@]}" -- true 2>"$work/probe" ||
+		skip "as nobody: $(cat "$work/probe")"
 fi
 export PGUSER=test PGDATABASE=postgres PGHOST=$work PGTZ=UTC
 

@@ -258,13 +258,20 @@ static void test_uring_polling_thread(char *memory)
 	ring_work(memory, IORING_SETUP_SQPOLL);
 }
 
-/* Registered memory is pinned by the kernel for good, and what it writes there has to be seen. */
+/*
+ * Registered memory is pinned by the kernel for good, and what it writes there has to be seen. The
+ * mechanism of older kernels, copy, cannot notice the kernel's pins: README says so.
+ */
 static void test_uring_registered(char *memory)
 {
+	const char *mechanism = getenv("ZPAGER_MECHANISM");
 	struct io_uring *ring = ring_of(0);
 	struct iovec v = {memory, 16 * SC_PAGE};
 	int fd = sc_file(O_RDWR);
 
+	if (mechanism != NULL && strcmp(mechanism, "copy") == 0) {
+		sc_skip("mechanism copy gives registered buffers away");
+	}
 	sc_out();
 	sc_result("register", io_uring_register_buffers(ring, &v, 1));
 	for (unsigned int round = 0; round < 4; round++) {

@@ -103,6 +103,22 @@ static int apply(struct zpager *z, void *address, size_t bytes, const struct rul
 	}
 }
 
+/* NOLINTBEGIN(performance-no-int-to-ptr): arguments that were pointers. */
+static long madvise_args(const long *a)
+{
+	return madvise((void *)a[0], (size_t)a[1], (int)a[2]);
+}
+
+static long mlock_args(const long *a)
+{
+	return mlock((const void *)a[0], (size_t)a[1]);
+}
+
+static long munlock_args(const long *a)
+{
+	return munlock((const void *)a[0], (size_t)a[1]);
+}
+
 ZP_EXPORT int madvise(void *address, size_t bytes, int advice)
 {
 	struct zpager *z = zp_paged(address);
@@ -111,6 +127,11 @@ ZP_EXPORT int madvise(void *address, size_t bytes, int advice)
 
 	if (z == NULL) {
 		return zp_sys_madvise(address, bytes, advice);
+	}
+	if (ZP_UNLIKELY(zp_stack_is_paged())) {
+		const long args[ZP_CALL_ARGS] = {(long)address, (long)bytes, advice};
+
+		return (int)zp_on_private_stack(madvise_args, args);
 	}
 	if (!z_is_page_aligned((uintptr_t)address)) {
 		errno = EINVAL;
@@ -147,6 +168,11 @@ ZP_EXPORT int mlock(const void *address, size_t bytes)
 	if (z == NULL) {
 		return (int)syscall(SYS_mlock, address, bytes);
 	}
+	if (ZP_UNLIKELY(zp_stack_is_paged())) {
+		const long args[ZP_CALL_ARGS] = {(long)address, (long)bytes};
+
+		return (int)zp_on_private_stack(mlock_args, args);
+	}
 	zp_enter(&entry);
 	error = bytes == 0 ? 0 : zpager_pin(z, address, bytes);
 	zp_leave(&entry);
@@ -161,6 +187,33 @@ ZP_EXPORT int mlock2(const void *address, size_t bytes, unsigned int flags)
 	return mlock(address, bytes);
 }
 
+static long unpin_args(const long *a)
+{
+	zp_unpin((const void *)a[0], (size_t)a[1]);
+	return 0;
+}
+
+void zp_unpin(const void *address, size_t bytes)
+{
+	struct zpager *z = zp_paged(address);
+	struct zp_entry entry;
+
+	if (z == NULL) {
+		return;
+	}
+	if (ZP_UNLIKELY(zp_stack_is_paged())) {
+		const long args[ZP_CALL_ARGS] = {(long)address, (long)bytes};
+
+		(void)zp_on_private_stack(unpin_args, args);
+		return;
+	}
+	zp_enter(&entry);
+	if (zpager_unpin(z, address, bytes) != 0) {
+		/* Unmapped meanwhile, or unlocked by the program: then there is no pin any more. */
+	}
+	zp_leave(&entry);
+}
+
 ZP_EXPORT int munlock(const void *address, size_t bytes)
 {
 	struct zpager *z = zp_paged(address);
@@ -171,10 +224,14 @@ ZP_EXPORT int munlock(const void *address, size_t bytes)
 	if (z == NULL) {
 		return (int)syscall(SYS_munlock, address, bytes);
 	}
+	if (ZP_UNLIKELY(zp_stack_is_paged())) {
+		const long args[ZP_CALL_ARGS] = {(long)address, (long)bytes};
+
+		return (int)zp_on_private_stack(munlock_args, args);
+	}
 	/* Locks of the kernel do not nest, and unlocking what is not locked is no error. */
 	zp_enter(&entry);
 	for (uintptr_t page = first; page < end; page += Z_PAGE_SIZE) {
-		/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
 		while (zpager_unpin(z, (const void *)page, Z_PAGE_SIZE) == 0) {
 			continue;
 		}
@@ -199,3 +256,4 @@ ZP_EXPORT int munlockall(void)
 {
 	return zp_pager() == NULL ? (int)syscall(SYS_munlockall) : 0;
 }
+/* NOLINTEND(performance-no-int-to-ptr) */

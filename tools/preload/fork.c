@@ -61,6 +61,9 @@ extern FILE *_IO_iter_file(void *iter);
 pid_t __fork(void);
 int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
 		      void *owner);
+void __cxa_finalize(void *owner);
+
+typedef void finalize_fn(void *);
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct handler handlers[HANDLERS_MAX]; /* under lock */
@@ -79,6 +82,26 @@ ZP_EXPORT int __register_atfork(void (*prepare)(void), void (*parent)(void), voi
 	}
 	(void)pthread_mutex_unlock(&lock);
 	return error;
+}
+
+/* Each library calls this when it is unloaded, with what it registered its handlers with. */
+ZP_EXPORT void __cxa_finalize(void *owner)
+{
+	static finalize_fn *_Atomic real;
+	size_t kept = 0;
+
+	(void)pthread_mutex_lock(&lock);
+	for (size_t i = 0; owner != NULL && i < nhandlers; i++) {
+		if (handlers[i].owner != owner) {
+			handlers[kept++] = handlers[i];
+		}
+	}
+	nhandlers = owner != NULL ? kept : nhandlers;
+	(void)pthread_mutex_unlock(&lock);
+	if (real == NULL) {
+		real = (finalize_fn *)zp_real("__cxa_finalize");
+	}
+	real(owner);
 }
 
 static void run_prepare(void)
@@ -232,6 +255,12 @@ static pid_t fork_inside(struct zpager *z, int *errno_out)
 	return pid;
 }
 
+static long fork_args(const long *unused)
+{
+	(void)unused;
+	return fork();
+}
+
 ZP_EXPORT pid_t fork(void)
 {
 	struct zpager *z = zp_pager();
@@ -241,6 +270,11 @@ ZP_EXPORT pid_t fork(void)
 
 	if (z == NULL) {
 		return _Fork();
+	}
+	if (ZP_UNLIKELY(zp_stack_is_paged())) {
+		const long none[ZP_CALL_ARGS] = {0};
+
+		return (pid_t)zp_on_private_stack(fork_args, none);
 	}
 	run_prepare();
 	find_locale();

@@ -199,11 +199,42 @@ static void *map_plain(void *address, size_t bytes, int prot, int flags, int fd,
 	return got;
 }
 
+/* NOLINTBEGIN(performance-no-int-to-ptr): arguments that were pointers. */
+static long mmap_args(const long *a)
+{
+	return (long)mmap((void *)a[0], (size_t)a[1], (int)a[2], (int)a[3], (int)a[4], a[5]);
+}
+
+static long munmap_args(const long *a)
+{
+	return munmap((void *)a[0], (size_t)a[1]);
+}
+
+static long mremap_args(const long *a)
+{
+	return (long)mremap((void *)a[0], (size_t)a[1], (size_t)a[2], (int)a[3], (void *)a[4]);
+}
+
+static long mprotect_args(const long *a)
+{
+	return mprotect((void *)a[0], (size_t)a[1], (int)a[2]);
+}
+
+static long pkey_mprotect_args(const long *a)
+{
+	return pkey_mprotect((void *)a[0], (size_t)a[1], (int)a[2], (int)a[3]);
+}
+
 ZP_EXPORT void *mmap(void *address, size_t bytes, int prot, int flags, int fd, off_t offset)
 {
 	struct zpager *z;
 	void *got;
 
+	if (ZP_UNLIKELY(zp_stack_is_paged())) {
+		const long args[] = {(long)address, (long)bytes, prot, flags, fd, offset};
+
+		return (void *)zp_on_private_stack(mmap_args, args);
+	}
 	if ((flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0 && bytes > 0) {
 		z = zp_paged(address);
 		if (z != NULL) {
@@ -236,6 +267,11 @@ ZP_EXPORT int munmap(void *address, size_t bytes)
 
 	if (z == NULL) {
 		return zp_sys_munmap(address, bytes);
+	}
+	if (ZP_UNLIKELY(zp_stack_is_paged())) {
+		const long args[ZP_CALL_ARGS] = {(long)address, (long)bytes};
+
+		return (int)zp_on_private_stack(munmap_args, args);
 	}
 	if (!z_is_page_aligned((uintptr_t)address) || bytes == 0 ||
 	    !zpager_contains(z, (char *)address + whole_pages(bytes) - 1)) {
@@ -306,6 +342,12 @@ ZP_EXPORT void *mremap(void *old, size_t had, size_t bytes, int flags, ...)
 		wanted = va_arg(more, void *);
 		va_end(more);
 	}
+	if (ZP_UNLIKELY(zp_stack_is_paged())) {
+		const long args[ZP_CALL_ARGS] = {(long)old, (long)had, (long)bytes, flags,
+						 (long)wanted};
+
+		return (void *)zp_on_private_stack(mremap_args, args);
+	}
 	if (z == NULL && (wanted == NULL || zp_paged(wanted) == NULL)) {
 		/* NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel's answer is an address. */
 		return (void *)syscall(SYS_mremap, old, had, bytes, flags, wanted);
@@ -343,6 +385,11 @@ ZP_EXPORT int mprotect(void *address, size_t bytes, int prot)
 {
 	struct zpager *z = zp_paged(address);
 
+	if (ZP_UNLIKELY(zp_stack_is_paged())) {
+		const long args[ZP_CALL_ARGS] = {(long)address, (long)bytes, prot};
+
+		return (int)zp_on_private_stack(mprotect_args, args);
+	}
 	if (z != NULL && bytes > 0 && prepare_protect(z, address, whole_pages(bytes), prot) != 0) {
 		return -1;
 	}
@@ -353,8 +400,14 @@ ZP_EXPORT int pkey_mprotect(void *address, size_t bytes, int prot, int key)
 {
 	struct zpager *z = zp_paged(address);
 
+	if (ZP_UNLIKELY(zp_stack_is_paged())) {
+		const long args[ZP_CALL_ARGS] = {(long)address, (long)bytes, prot, key};
+
+		return (int)zp_on_private_stack(pkey_mprotect_args, args);
+	}
 	if (z != NULL && bytes > 0 && prepare_protect(z, address, whole_pages(bytes), prot) != 0) {
 		return -1;
 	}
 	return (int)syscall(SYS_pkey_mprotect, address, bytes, prot, key);
 }
+/* NOLINTEND(performance-no-int-to-ptr) */

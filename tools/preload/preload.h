@@ -74,6 +74,20 @@ static inline struct zpager *zp_paged(const void *address)
 	return z;
 }
 
+/*
+ * stack.c: what goes inside must not do so on a stack that is paged. So
+ * an interposed function that finds its stack paged calls itself again by zp_on_private_stack(), with
+ * its arguments as numbers.
+ */
+#define ZP_CALL_ARGS 6
+typedef long zp_call_fn(const long *args);
+long zp_on_private_stack(zp_call_fn *run, const long *args);
+
+static inline bool zp_stack_is_paged(void)
+{
+	return zp_paged(__builtin_frame_address(0)) != NULL;
+}
+
 /* zp_size - a size as text ("64M"); 0 if it is none. */
 uint64_t zp_size(const char *text);
 
@@ -163,6 +177,9 @@ void zp_robust_pin(void);
 
 /* scratch.c */
 void zp_scratch_thread_ends(void);
+
+/* advise.c: takes back one pin that mlock() gave. */
+void zp_unpin(const void *address, size_t bytes);
 
 /* threads.c */
 void zp_threads_open(void);

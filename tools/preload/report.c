@@ -104,14 +104,29 @@ static void write_slot(struct zpager *z, struct zr_slot *mine)
 	atomic_store(&mine->json_at, next);
 }
 
+static long report_args(const long *unused)
+{
+	(void)unused;
+	zp_report_now();
+	return 0;
+}
+
 void zp_report_now(void)
 {
 	struct zpager *z = atomic_load(&zp_instance);
 	struct zr_slot *mine = atomic_load(&slot);
 	struct zp_entry entry;
 
-	if (z == NULL || mine == NULL || zp_inside ||
-	    atomic_flag_test_and_set_explicit(&writing, memory_order_acquire)) {
+	if (z == NULL || mine == NULL || zp_inside) {
+		return;
+	}
+	if (ZP_UNLIKELY(zp_stack_is_paged())) {
+		const long none[ZP_CALL_ARGS] = {0};
+
+		(void)zp_on_private_stack(report_args, none);
+		return;
+	}
+	if (atomic_flag_test_and_set_explicit(&writing, memory_order_acquire)) {
 		return;
 	}
 	zp_enter(&entry);

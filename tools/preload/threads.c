@@ -10,32 +10,54 @@
  * goes down in the last round of the destructors of thread-specific data, in which nothing of the
  * program's is left to be done.
  *
- * Locks: the count is atomic.
+ * A thread may be given a stack in paged memory (pthread_attr_setstack). libc puts the thread's own words
+ * at its top: thread-local storage, which code inside touches too, and the word by which the kernel tells
+ * that the thread ended, which it does not write to a page that is out (pthread_join() would wait for
+ * ever). So the top is pinned, until a later pthread_create() of this kind finds that the thread is gone.
+ *
+ * Locks: none; the count and the states of the tops are atomic.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "preload.h"
 
 #define STACK_BYTES ((size_t)512 << 10)
+#define TOPS_MAX    256
+#define TOP_BYTES   ((size_t)16 << 10) /* beside the thread-local storage of what is loaded */
 
 typedef int create_fn(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
 struct start {
 	void *(*run)(void *);
 	void *argument;
+	struct top *top; /* of a stack that is paged; or NULL */
+};
+
+struct top {
+	void *address;
+	size_t bytes;
+	_Atomic pid_t tid; /* FREE, BEGINNING or of the thread */
+};
+
+enum {
+	FREE = 0,
+	BEGINNING = -1,
 };
 
 static _Atomic int threads = 1;  /* of the program, that we saw begin */
 static _Atomic unsigned int own; /* of the pager */
 static pthread_key_t key;        /* its value: the round of destructors, 1 while the thread runs */
 static bool counting;            /* [I] */
+static struct top tops[TOPS_MAX];
 
 /*
  * Is there no thread but the caller and the pager's? The links of the folder that lists them tell;
@@ -87,10 +109,84 @@ static void *run_inside(void *argument)
 	return start.run(start.argument);
 }
 
+/* ---- stacks that are paged ------------------------------------------------------------------ */
+
+static int add_storage(struct dl_phdr_info *info, size_t bytes, void *sum)
+{
+	(void)bytes;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		if (info->dlpi_phdr[i].p_type == PT_TLS) {
+			*(size_t *)sum += info->dlpi_phdr[i].p_memsz + info->dlpi_phdr[i].p_align;
+		}
+	}
+	return 0;
+}
+
+/* Free again are the tops of threads that have ended. */
+static struct top *take_top(void)
+{
+	for (size_t i = 0; i < TOPS_MAX; i++) {
+		pid_t tid = atomic_load(&tops[i].tid);
+
+		if (tid == BEGINNING ||
+		    (tid != FREE &&
+		     (syscall(SYS_tgkill, getpid(), tid, 0) == 0 || errno != ESRCH))) {
+			continue;
+		}
+		if (atomic_compare_exchange_strong(&tops[i].tid, &tid, BEGINNING)) {
+			if (tid != FREE) {
+				zp_unpin(tops[i].address, tops[i].bytes);
+			}
+			return &tops[i];
+		}
+	}
+	return NULL;
+}
+
+/* 0, and a top if the stack is paged; else an error number. */
+static int pin_top(const pthread_attr_t *attr, struct top **top_out)
+{
+	size_t storage = TOP_BYTES;
+	size_t bytes = 0;
+	void *stack = NULL;
+	struct top *top;
+
+	*top_out = NULL;
+	if (attr == NULL || pthread_attr_getstack(attr, &stack, &bytes) != 0 || stack == NULL ||
+	    zp_paged(stack) == NULL) {
+		return 0;
+	}
+	(void)dl_iterate_phdr(add_storage, &storage);
+	storage = storage < bytes ? storage : bytes;
+	top = take_top();
+	if (top == NULL) {
+		return EAGAIN;
+	}
+	top->address = (char *)stack + bytes - storage;
+	top->bytes = storage;
+	if (mlock(top->address, storage) != 0) {
+		atomic_store(&top->tid, FREE);
+		return EAGAIN;
+	}
+	*top_out = top;
+	return 0;
+}
+
+static void drop_top(struct top *top)
+{
+	if (top != NULL) {
+		zp_unpin(top->address, top->bytes);
+		atomic_store(&top->tid, FREE);
+	}
+}
+
 static void *run_counted(void *argument)
 {
 	struct start start = *(struct start *)argument;
 
+	if (start.top != NULL) {
+		atomic_store(&start.top->tid, gettid());
+	}
 	zp_private_free(argument);
 	(void)pthread_setspecific(key, (void *)1);
 	return start.run(start.argument);
@@ -125,10 +221,14 @@ static int create_counted(create_fn *real, pthread_t *thread, const pthread_attr
 {
 	size_t bytes = 0;
 	void *stack = NULL;
-	int error;
+	int error = pin_top(attr, &start->top);
 
+	if (error != 0) {
+		return error;
+	}
 	if (attr != NULL && pthread_attr_getstack(attr, &stack, &bytes) == 0 && stack != NULL &&
 	    !zp_stack_pin(stack, bytes)) {
+		drop_top(start->top);
 		return EAGAIN;
 	}
 	atomic_fetch_add(&threads, 1);
@@ -137,6 +237,7 @@ static int create_counted(create_fn *real, pthread_t *thread, const pthread_attr
 	error = real(thread, attr, run_counted, start);
 	zp_inside--;
 	if (error != 0) {
+		drop_top(start->top);
 		atomic_fetch_sub(&threads, 1);
 	}
 	return error;
@@ -159,7 +260,7 @@ ZP_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
 	if (start == NULL) {
 		return EAGAIN;
 	}
-	*start = (struct start){run, argument};
+	*start = (struct start){run, argument, NULL};
 	error = zp_inside ? create_inside(real, thread, start)
 			  : create_counted(real, thread, attr, start);
 	if (error != 0) {
