@@ -56,7 +56,11 @@ static int help(void)
 		"  --dir PATH        where files go (default /var/tmp)\n"
 		"  --json FILE       all figures\n"
 		"  --svg FILE        a picture\n"
-		"  --list            the peers");
+		"  --list            the peers\n"
+		"\n"
+		"  --on PEER --ram SIZE -- PROGRAM   zram or swapfile: an unmodified program in a "
+		"cgroup\n"
+		"                    of that size, as a counterpart of zpager run");
 	return 0;
 }
 
@@ -86,6 +90,8 @@ enum {
 	OPTION_JSON,
 	OPTION_SVG,
 	OPTION_LIST,
+	OPTION_ON,
+	OPTION_RAM,
 };
 
 static const struct option known[] = {
@@ -106,13 +112,15 @@ static const struct option known[] = {
 	{"json", required_argument, NULL, OPTION_JSON},
 	{"svg", required_argument, NULL, OPTION_SVG},
 	{"list", no_argument, NULL, OPTION_LIST},
+	{"on", required_argument, NULL, OPTION_ON},
+	{"ram", required_argument, NULL, OPTION_RAM},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
 
 /* What is text or a number still to be looked at. */
 struct given {
-	const char *region, *seconds, *rounds;
+	const char *region, *seconds, *rounds, *on, *ram;
 };
 
 static const char **text_of(struct bench_options *o, struct given *given, int key)
@@ -148,6 +156,10 @@ static const char **text_of(struct bench_options *o, struct given *given, int ke
 		return &given->seconds;
 	case OPTION_ROUNDS:
 		return &given->rounds;
+	case OPTION_ON:
+		return &given->on;
+	case OPTION_RAM:
+		return &given->ram;
 	default:
 		return NULL;
 	}
@@ -219,13 +231,16 @@ static int read_options(int argc, char **argv, struct bench_options *o)
 					argv[optind - 1]);
 		}
 	}
-	if (optind < argc) {
+	if (optind < argc && given.on == NULL) {
 		return cmd_fail(EXIT_USAGE, "bench takes no argument, and got \"%s\"",
 				argv[optind]);
 	}
 	status = check_numbers(o, &given);
 	if (status == 0) {
 		status = check_names(o);
+	}
+	if (status == 0 && given.on != NULL) {
+		return bench_program(&plan, given.on, given.ram, argv + optind);
 	}
 	return status != 0 ? status : -1;
 }

@@ -195,6 +195,14 @@ int bench_host_begin(enum bench_memory memory, uint64_t limit_bytes, char *why);
 int bench_host_join(enum bench_memory memory);
 void bench_host_end(enum bench_memory memory, struct bench_outcome *out);
 
+/* ---- bench_program.c ------------------------------------------------------------------------- */
+
+/*
+ * bench_program - a program in a cgroup of this size with swap on the peer "zram" or "swapfile"; its
+ * end is ours. The options of the plan are set. An exit status; said why.
+ */
+int bench_program(struct bench_plan *plan, const char *name, const char *ram, char **command);
+
 /* ---- bench_stat.c ---------------------------------------------------------------------------- */
 
 /* A figure over the rounds; n 0: there is none. */
@@ -206,7 +214,7 @@ struct bench_figure {
 
 struct bench_figure bench_figure(const struct bench_run *run, unsigned int cell, unsigned int what);
 double bench_ram(const struct bench_run *run);   /* bytes, the store's included; the most */
-double bench_store(const struct bench_run *run); /* of these, of the store */
+double bench_store(const struct bench_run *run); /* of these, of the store or zram */
 
 /* A target: what it asks for, and what was got. */
 struct bench_target {

@@ -48,11 +48,11 @@ struct host {
 	char on[PATH_BYTES]; /* swap that is on now */
 	char page_cluster[32];
 	char no_cgroup[BENCH_WHY_BYTES], no_zram[BENCH_WHY_BYTES], no_swapfile[BENCH_WHY_BYTES];
-	pid_t keeper;
-	int keeper_pipe;
 };
 
 static struct host *host;
+static pid_t keeper; /* not shared: each of the two has its own */
+static int keeper_pipe;
 
 /* ---- files of the kernel --------------------------------------------------------------------- */
 
@@ -323,8 +323,8 @@ static bool start_keeper(void)
 	if (pipe2(ends, O_CLOEXEC) != 0) {
 		return false;
 	}
-	host->keeper = fork();
-	if (host->keeper == 0) {
+	keeper = fork();
+	if (keeper == 0) {
 		(void)setsid();
 		(void)signal(SIGINT, SIG_IGN);
 		(void)signal(SIGTERM, SIG_IGN);
@@ -336,8 +336,8 @@ static bool start_keeper(void)
 		_exit(0);
 	}
 	(void)close(ends[0]);
-	host->keeper_pipe = ends[1];
-	return host->keeper > 0;
+	keeper_pipe = ends[1];
+	return keeper > 0;
 }
 
 /* ---- what bench.h promises ------------------------------------------------------------------- */
@@ -389,11 +389,11 @@ void bench_host_open(const struct bench_plan *plan)
 
 void bench_host_close(void)
 {
-	if (host != NULL && host->keeper > 0) {
-		(void)close(host->keeper_pipe);
-		while (waitpid(host->keeper, NULL, 0) < 0 && errno == EINTR) {
+	if (host != NULL && keeper > 0) {
+		(void)close(keeper_pipe);
+		while (waitpid(keeper, NULL, 0) < 0 && errno == EINTR) {
 		}
-		host->keeper = 0;
+		keeper = 0;
 	}
 }
 
@@ -478,6 +478,7 @@ void bench_host_end(enum bench_memory memory, struct bench_outcome *out)
 	}
 	if (memory == BENCH_ZRAM) {
 		out->store_bytes = zram_most();
+		out->ram_bytes += out->store_bytes;
 	}
 	(void)group_write("memory.force_empty", "1");
 	remove_group();

@@ -7,8 +7,9 @@
  * what the kernel counts, major and minor; the bytes written are pages that a pager wrote to its store,
  * pages that the kernel swapped out, or what it wrote to the disk for a mapped file.
  *
- * RAM of the process is VmHWM for a pager and for plain memory; for a cgroup its peak (bench_host.c),
- * which has the page cache in it. A store in RAM is part of VmHWM and is told apart.
+ * RAM is VmHWM for a pager, whose store in RAM is part of it, and for plain memory; for a cgroup its
+ * peak, which has the page cache in it, and what zram took (bench_host.c). What a pager says of its
+ * store is told too: it may have room that it has not touched.
  *
  * Locks: none.
  */
@@ -165,7 +166,6 @@ static void with_pager(const struct bench_plan *plan, const struct bench_run *ru
 	zpager_stats(z, &stats, &info);
 	out->store_bytes = info.store_beyond_bytes;
 	out->ram_bytes = number_in("/proc/self/status", "VmHWM") * 1024;
-	out->ram_bytes -= out->ram_bytes > out->store_bytes ? out->store_bytes : out->ram_bytes;
 	if (zpager_close(z) != 0) {
 		say(out, "the pager cannot be closed", "");
 	}

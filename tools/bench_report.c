@@ -96,8 +96,7 @@ static void print_cell(const struct bench_plan *plan, const struct bench_run *ru
 	}
 	print_number(bench_figure(run, cell, BENCH_CPU_PER_ACCESS).median / 1000, true);
 	print_number(bench_figure(run, cell, BENCH_WRITTEN_PER_ACCESS).median, true);
-	(void)printf(" %5.0f+%-5.0f", (bench_ram(run) - bench_store(run)) / MIB,
-		     bench_store(run) / MIB);
+	(void)printf(" %5.0f %5.0f", bench_ram(run) / MIB, bench_store(run) / MIB);
 	print_number(ratio, true);
 	(void)putchar('\n');
 }
@@ -122,11 +121,11 @@ static void print_troubles(const struct bench_run *run)
 
 static void print_table(const struct bench_plan *plan)
 {
-	(void)printf("%-18s %-8s %3s %-4s %-10s %-5s %10s %6s %8s %8s %8s %8s %8s %8s %8s %11s "
+	(void)printf("%-18s %-8s %3s %-4s %-10s %-5s %10s %6s %8s %8s %8s %8s %8s %8s %8s %5s %5s "
 		     "%8s\n",
 		     "peer", "contents", "thr", "RAM", "pattern", "", "ns/access", "noise",
 		     "us/fault", "flt/acc", "p50 us", "p99 us", "p99.9 us", "CPU us", "B writ.",
-		     "RAM MiB", "ratio");
+		     "RAM", "store", "ratio");
 	for (size_t i = 0; i < plan->n; i++) {
 		const struct bench_run *run = &plan->runs[i];
 
@@ -247,8 +246,8 @@ static void json_run(FILE *file, const struct bench_plan *plan, const struct ben
 	} else {
 		(void)fputs("null", file);
 	}
-	(void)fprintf(file, ", \"ram_bytes\": %.0f, \"store_bytes\": %.0f",
-		      bench_ram(run) - bench_store(run), bench_store(run));
+	(void)fprintf(file, ", \"ram_bytes\": %.0f, \"store_bytes\": %.0f", bench_ram(run),
+		      bench_store(run));
 	json_outcomes(file, run);
 	(void)fputs(", \"cells\": [", file);
 	for (unsigned int cell = 0; run->skipped == NULL && cell < BENCH_CELLS; cell++) {

@@ -68,7 +68,7 @@ double bench_ram(const struct bench_run *run)
 	for (unsigned int i = 0; i < run->rounds; i++) {
 		const struct bench_outcome *o = &run->outcomes[i];
 
-		most = fmax(most, (double)(o->ram_bytes + o->store_bytes));
+		most = fmax(most, (double)o->ram_bytes);
 	}
 	return most;
 }
