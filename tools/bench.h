@@ -159,6 +159,9 @@ struct bench_memory_ops {
 void bench_work(const struct bench_plan *plan, const struct bench_run *run,
 		const struct bench_memory_ops *memory, struct bench_outcome *out);
 
+/* bench_cpu_seconds - of this process, all threads, user and system. */
+double bench_cpu_seconds(void);
+
 /* bench_percentiles - p50, p99, p999 of n figures in ns, which are put in order. */
 void bench_percentiles(double *figures, size_t n, struct bench_result *out);
 

@@ -261,8 +261,8 @@ static void with_pread(const struct bench_plan *plan, struct bench_outcome *out)
 	char *chunk = aligned_alloc(Z_PAGE_SIZE, CHUNK);
 	double *figures = calloc(PREADS_MAX, sizeof(*figures));
 	uint64_t pages = plan->options.region_bytes / Z_PAGE_SIZE;
-	uint64_t begin = cmd_now_ns();
-	uint64_t random = 4711;
+	uint64_t begin, random = 4711;
+	double cpu;
 	int fd = make_file(plan, out);
 
 	if (fd < 0 || chunk == NULL || figures == NULL ||
@@ -272,6 +272,7 @@ static void with_pread(const struct bench_plan *plan, struct bench_outcome *out)
 	}
 	out->started = true;
 	begin = cmd_now_ns();
+	cpu = bench_cpu_seconds();
 	while ((double)(cmd_now_ns() - begin) < plan->options.seconds * 1e9 &&
 	       r->accesses < PREADS_MAX) {
 		uint64_t at = bench_random(&random) % pages * Z_PAGE_SIZE;
@@ -280,6 +281,7 @@ static void with_pread(const struct bench_plan *plan, struct bench_outcome *out)
 		out->wrong += pread(fd, chunk, Z_PAGE_SIZE, (off_t)at) != (ssize_t)Z_PAGE_SIZE;
 		figures[r->accesses++] = (double)(cmd_now_ns() - start);
 	}
+	r->cpu_s = bench_cpu_seconds() - cpu;
 	r->faults = r->accesses;
 	r->ns_per_access = (double)(cmd_now_ns() - begin) / (double)r->accesses;
 	r->ns_per_fault = r->ns_per_access;

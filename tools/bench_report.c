@@ -49,10 +49,12 @@ static void print_machine(const struct bench_plan *plan)
 		     o->eviction != NULL ? o->eviction : "",
 		     o->eviction != NULL ? "" : " as by default");
 	(void)puts("sequential figures are of a page of 64 accesses; p50 to p99.9 are of accesses "
-		   "that "
-		   "fault\n(of all accesses where none does); RAM is the most, with the part of it "
-		   "that "
-		   "a store\nor zram had: a cgroup does not count what zram keeps\n");
+		   "that\n"
+		   "fault (of all accesses where none does); CPU is of all threads; B writ. and "
+		   "flt/acc\n"
+		   "are per access; RAM is the most in MiB, all of it, and store what of it a "
+		   "store (as\n"
+		   "it says itself, touched or not) or zram had, which no limit counts\n");
 }
 
 static void print_number(double value, bool is_there)

@@ -271,7 +271,7 @@ static bool in_threads(struct worker *workers, unsigned int n, uint64_t ns, bool
 	return started == n;
 }
 
-static double cpu_seconds(void)
+double bench_cpu_seconds(void)
 {
 	struct rusage usage;
 
@@ -345,11 +345,11 @@ static bool cell(const struct bench_run *run, struct worker *workers, double sec
 	}
 	faults = memory->faults(memory->context);
 	bytes = (double)memory->written_bytes(memory->context);
-	cpu = cpu_seconds();
+	cpu = bench_cpu_seconds();
 	if (!in_threads(workers, run->threads, limit_ns, false)) {
 		return false;
 	}
-	out->cpu_s = cpu_seconds() - cpu;
+	out->cpu_s = bench_cpu_seconds() - cpu;
 	out->faults = memory->faults(memory->context) - faults;
 	out->written_bytes = (double)memory->written_bytes(memory->context) - bytes;
 	out->accesses = 0;

@@ -17,7 +17,7 @@
 
 #define PROBE_PAGES  1024U  /* of each of the areas */
 #define PROBE_MANY   32768U /* of the large one */
-#define PROBE_ROUNDS 7U
+#define PROBE_ROUNDS 5U
 
 struct probe {
 	int signal_uffd;  /* SIGBUS: area and side are registered with it */

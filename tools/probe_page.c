@@ -21,8 +21,10 @@
 #include "probe.h"
 #include "../arch/linux/uffd_abi.h"
 
-#define GROUPS_MAX   64U
+#define GROUPS_MAX   32U
+#define ROUND_PAGES  256U
 #define VECTOR_MAX   512U
+#define SCANS        3U
 #define PAGE_WRITTEN (1ULL << 1)
 
 /* As the kernel has it, Linux 6.7: which pages of a range are written, and protect them again. */
@@ -338,7 +340,7 @@ static double one_round(struct probe *p, const struct measure *m, size_t groups,
 static double run_pages(struct probe *p, const struct probe_row *row)
 {
 	const struct measure *m = &measures[row->kind];
-	size_t groups = PROBE_PAGES / row->pages / (m->stride > 0 ? m->stride : 1);
+	size_t groups = row->pages < ROUND_PAGES ? ROUND_PAGES / row->pages : 1;
 	double figures[PROBE_ROUNDS];
 
 	if ((m->needs_move && !p->can_move) || (m->needs_async && p->async_uffd < 0)) {
@@ -356,10 +358,10 @@ static double run_pages(struct probe *p, const struct probe_row *row)
 static double run_scan(struct probe *p, const struct probe_row *row)
 {
 	static struct scan_run runs[PROBE_MANY];
-	double figures[PROBE_ROUNDS];
+	double figures[SCANS];
 
 	(void)row;
-	for (size_t i = 0; i < PROBE_ROUNDS; i++) {
+	for (size_t i = 0; i < SCANS; i++) {
 		struct scan_argument arg = {
 			.size = sizeof(arg),
 			.flags = SCAN_PROTECT,
@@ -382,7 +384,7 @@ static double run_scan(struct probe *p, const struct probe_row *row)
 		}
 		figures[i] = (double)(cmd_now_ns() - begin) - p->clock_ns;
 	}
-	return probe_median(figures, PROBE_ROUNDS);
+	return probe_median(figures, SCANS);
 }
 
 const struct probe_row probe_page_rows[] = {

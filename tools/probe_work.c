@@ -112,6 +112,9 @@ static void one_look(struct probe *p, unsigned int kind, size_t i)
 	case COPY_HOT:
 		memcpy(into, pages[0], Z_PAGE_SIZE);
 		break;
+	case LOOK_SAME:
+		seen = same_filled((const uint64_t *)(const void *)cold);
+		break;
 	default:
 		seen = same_filled(pages[i % PIECES]);
 	}
@@ -124,9 +127,12 @@ static double run_look(struct probe *p, const struct probe_row *row)
 	const size_t looks = 512;
 	double figures[PROBE_ROUNDS];
 
-	fill(row->kind == LOOK_ZERO ? BENCH_ZERO : BENCH_HALF);
-	for (size_t i = 0; row->kind == LOOK_ZERO && i < PIECES; i++) {
+	fill(BENCH_ZERO);
+	for (size_t i = 0; i < PIECES; i++) {
 		pages[i][0] = 0;
+	}
+	for (size_t i = 0; row->kind == LOOK_SAME && i < PROBE_MANY; i++) {
+		p->large[i * Z_PAGE_SIZE] = 2;
 	}
 	for (size_t i = 0; i < PROBE_ROUNDS; i++) {
 		uint64_t begin = cmd_now_ns();
@@ -204,8 +210,8 @@ const struct probe_row probe_work_rows[] = {
 	{"LZ4 decompress, heap", run_unpack, 1, BENCH_HEAP, true},
 	{"memcpy of a page, cold", run_look, 1, COPY_COLD, true},
 	{"memcpy of a page, hot", run_look, 1, COPY_HOT, true},
-	{"test for a same-filled page, early exit", run_look, 1, LOOK_SAME, true},
-	{"test for a same-filled page, it is one", run_look, 1, LOOK_ZERO, true},
+	{"test for a same-filled page, cold, early exit", run_look, 1, LOOK_SAME, true},
+	{"test for a same-filled page, hot, it is one", run_look, 1, LOOK_ZERO, true},
 	{"pread of 4 KiB from the disk, O_DIRECT, a call", run_direct, 1, 0, true},
 	{"pread of 128 KiB from the disk, O_DIRECT, a call", run_direct, READ_LARGE, 0, true},
 };
