@@ -20,7 +20,6 @@
 #define SEQUENTIAL                                                                                 \
 	(BENCH_BIT(BENCH_SEQUENTIAL, BENCH_READ) | BENCH_BIT(BENCH_SEQUENTIAL, BENCH_WRITE))
 #define RANDOM_READ BENCH_BIT(BENCH_RANDOM, BENCH_READ)
-#define ALL         ((1U << BENCH_CELLS) - 1)
 
 #define LZ4_STORE  "lz4:size=%SIZE&own=yes"
 #define FILE_STORE "file:%DIR?direct=yes"
@@ -168,43 +167,55 @@ static int add(struct bench_plan *plan, const struct bench_peer *peer, enum benc
 	return 0;
 }
 
-static int default_set(struct bench_plan *plan)
+/* Those of one kind of contents and number of threads: next to each other, as they are compared. */
+static int default_runs(struct bench_plan *plan, enum bench_content content, unsigned int threads)
 {
-	bool quick = plan->options.quick;
 	int status = 0;
 
-	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]) && status == 0; i++) {
 		const struct choice *c = &defaults[i];
 
-		if (quick && !c->quick) {
-			continue;
-		}
-		for (unsigned int threads = 1; threads <= c->threads && status == 0; threads++) {
-			const struct bench_peer *peer = bench_find_peer(c->peer);
-
-			status = add(plan, peer, BENCH_HALF, threads, 4, c->cells);
-			if (status == 0 && c->hi_too) {
-				status = add(plan, peer, BENCH_HI, threads, 4, c->cells);
-			}
+		if ((c->quick || !plan->options.quick) && threads <= c->threads &&
+		    (content == BENCH_HALF || c->hi_too)) {
+			status = add(plan, bench_find_peer(c->peer), content, threads, 4, c->cells);
 		}
 	}
 	return status;
 }
 
-static int product_of_peer(struct bench_plan *plan, const struct bench_peer *peer,
-			   const struct lists *lists, uint32_t cells)
+static int default_set(struct bench_plan *plan)
 {
 	int status = 0;
 
-	for (unsigned int content = 0; content < BENCH_CONTENTS; content++) {
-		for (size_t i = 0; i < lists->nthreads * lists->nshares && status == 0; i++) {
-			if ((lists->contents & 1U << content) != 0) {
-				status = add(plan, peer, (enum bench_content)content,
-					     lists->threads[i / lists->nshares],
-					     lists->shares[i % lists->nshares], cells);
-			}
+	for (unsigned int threads = 1; threads <= 2 && status == 0; threads++) {
+		status = default_runs(plan, BENCH_HALF, threads);
+		if (status == 0) {
+			status = default_runs(plan, BENCH_HI, threads);
 		}
 	}
+	return status;
+}
+
+/* One kind of contents, number of threads and share of RAM, for all peers of a list. */
+static int product_of_peers(struct bench_plan *plan, const char *peers, const struct bench_run *as)
+{
+	char *copy = strdup(peers);
+	char *rest = copy;
+	const char *word;
+	int status = 0;
+
+	while (status == 0 && (word = next_word(&rest)) != NULL) {
+		const struct bench_peer *peer = bench_find_peer(word);
+
+		if (peer == NULL) {
+			status = cmd_fail(EXIT_USAGE, "--peers %s: not known; --list names them",
+					  word);
+		} else {
+			status = add(plan, peer, as->content, as->threads, as->share,
+				     peer->memory == BENCH_PREAD ? RANDOM_READ : as->cells);
+		}
+	}
+	free(copy);
 	return status;
 }
 
@@ -225,29 +236,25 @@ static uint32_t cells_of(const struct lists *lists)
 static int product(struct bench_plan *plan, const struct lists *lists)
 {
 	const struct bench_options *o = &plan->options;
-	char *copy = strdup(o->peers != NULL   ? o->peers
+	const char *peers = o->peers != NULL   ? o->peers
 			    : o->store != NULL ? "zpager"
-					       : "zpager-lz4");
-	char *rest = copy;
-	const char *word;
-	uint32_t cells = cells_of(lists);
+					       : "zpager-lz4";
+	bool six = o->patterns == NULL && o->accesses == NULL;
+	size_t n = lists->nthreads * lists->nshares * BENCH_CONTENTS;
 	int status = 0;
 
-	if (o->patterns == NULL && o->accesses == NULL) {
-		cells = SIX;
-	}
-	while (status == 0 && (word = next_word(&rest)) != NULL) {
-		const struct bench_peer *peer = bench_find_peer(word);
+	for (size_t i = 0; i < n && status == 0; i++) {
+		const struct bench_run as = {
+			.content = (enum bench_content)(i % BENCH_CONTENTS),
+			.threads = lists->threads[i / BENCH_CONTENTS / lists->nshares],
+			.share = lists->shares[i / BENCH_CONTENTS % lists->nshares],
+			.cells = six ? SIX : cells_of(lists),
+		};
 
-		if (peer == NULL) {
-			status = cmd_fail(EXIT_USAGE, "--peers %s: not known; --list names them",
-					  word);
-			break;
+		if ((lists->contents & 1U << as.content) != 0) {
+			status = product_of_peers(plan, peers, &as);
 		}
-		status = product_of_peer(plan, peer, lists,
-					 peer->memory == BENCH_PREAD ? RANDOM_READ : cells & ALL);
 	}
-	free(copy);
 	return status;
 }
 

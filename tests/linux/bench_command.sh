@@ -107,7 +107,7 @@ data = load("all")
 check(data, 2)
 assert data["region_bytes"] == 16 << 20 and data["rounds"] == 2
 names = [(run["peer"], run["threads"]) for run in data["runs"]]
-assert names == [(p, t) for p in ("zpager-lz4", "plain", "pread") for t in (1, 2)], names
+assert names == [(p, t) for t in (1, 2) for p in ("zpager-lz4", "plain", "pread")], names
 for run in data["runs"]:
     got = [(cell["pattern"], cell["access"]) for cell in run["cells"]]
     want = [(p, a) for p in ("random", "sequential", "zipf", "strided", "chase")
