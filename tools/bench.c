@@ -303,13 +303,14 @@ int cmd_bench(int argc, char **argv)
 	}
 	run_all();
 	bench_host_close();
-	if (bench_interrupted()) {
-		return cmd_fail(INTERRUPTED, "bench: interrupted");
-	}
 	bench_print(&plan);
 	status = plan.options.json != NULL ? bench_write_json(&plan) : 0;
 	if (status == 0 && plan.options.svg != NULL) {
 		status = bench_write_picture(&plan);
+	}
+	if (bench_interrupted()) {
+		return cmd_fail(INTERRUPTED,
+				"bench: interrupted; the figures are of what had ended");
 	}
 	return status == 0 ? verdict() : status;
 }
