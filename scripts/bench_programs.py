@@ -204,14 +204,13 @@ def make_sqlite(work, quick):
     available.wait()
     if index.returncode != 0:
         raise Skipped("this machine has no package index; run apt-get update")
-    if quick:
-        for name in os.listdir(work):
-            if name.endswith(".tsv"):
-                path = os.path.join(work, name)
-                with open(path, errors="surrogateescape") as file:
-                    lines = file.readlines()
-                with open(path, "w", errors="surrogateescape") as file:
-                    file.writelines(lines[:len(lines) // 4])
+    for name in os.listdir(work):
+        if name.endswith(".tsv"):
+            path = os.path.join(work, name)
+            with open(path, errors="surrogateescape") as file:
+                lines = file.readlines()
+            with open(path, "w", errors="surrogateescape") as file:
+                file.writelines(lines[:len(lines) // (8 if quick else 2)])
     return Command("sqlite3", ["sqlite3", "-batch", ":memory:",
                                f".read {HERE}/demo_load.sql", f".read {HERE}/demo_queries.sql"])
 
@@ -219,7 +218,7 @@ def make_sqlite(work, quick):
 def make_sort(work, quick):
     source = random.Random(1)
     with open(os.path.join(work, "input"), "w") as file:
-        for i in range(400000 if quick else 1500000):
+        for i in range(120000 if quick else 300000):
             file.write("%016x %d some text that is the same\n" % (source.getrandbits(64), i))
     return Command("sort", ["sort", "-S", "4G", "--parallel=2", "input"])
 
@@ -227,11 +226,11 @@ def make_sort(work, quick):
 def make_python(work, quick):
     with open(os.path.join(work, "dict.py"), "w") as file:
         file.write(DICT)
-    return Command("python3", [PYTHON, "dict.py", "150000" if quick else "600000"])
+    return Command("python3", [PYTHON, "dict.py", "100000" if quick else "300000"])
 
 
 def make_redis(work, quick):
-    return Redis(work, 30000 if quick else 120000)
+    return Redis(work, 20000 if quick else 60000)
 
 
 MAKERS = {"sqlite3": make_sqlite, "sort": make_sort, "python3": make_python, "redis": make_redis}
