@@ -65,7 +65,7 @@ def cells(bench):
             text += row(*about, "skipped: " + run["skipped"], *[""] * 12)
         for cell in run["cells"]:
             text += row(*about, f"{cell['pattern']} {cell['access']}", number(cell["ns_per_access"]),
-                        f"{cell['noise'] * 100:.0f} %", number(cell["ns_per_fault"], 1000),
+                        f"{cell['noise'] * 100:.0f} %" if cell["rounds"] > 1 else "-", number(cell["ns_per_fault"], 1000),
                         number(cell["faults_per_access"]), number(cell["p50_ns"], 1000),
                         number(cell["p99_ns"], 1000), number(cell["p999_ns"], 1000),
                         number(cell["cpu_ns_per_access"], 1000),
