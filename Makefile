@@ -45,8 +45,8 @@ demo-kernel: setup ## Lua in user mode on a board with 2 MiB for paging: ARCH=ri
 	@$(call configure,dev)
 	@scripts/demo_kernel.sh $(BUILD)/dev $(or $(ARCH),riscv64)
 
-bench: release ## print the figures of this machine
-	@$(BUILD)/release/bin/zpager bench
+bench: release ## zpager and its peers on the same work, as ratios: QUICK=1, OPTIONS=of zpager bench
+	@QUICK="$(QUICK)" OPTIONS="$(OPTIONS)" scripts/bench.sh $(BUILD)/release/bin/zpager $(BUILD)/bench
 
 eval-eviction: setup ## eviction algorithms against the optimum: TRACES=folder, OPTIONS=of zpager sim
 	@$(call configure,release)

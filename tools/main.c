@@ -25,6 +25,7 @@ struct command {
 static const struct command commands[] = {
 	{"run", cmd_run, "run an unmodified program with less memory than it needs"},
 	{"bench", cmd_bench, "print what accesses and faults cost on this machine"},
+	{"probe", cmd_probe, "print what the mechanisms of paging cost on this machine"},
 	{"sim", cmd_sim, "compare eviction algorithms with the optimum, on traces"},
 	{"trace", cmd_trace, "write down which pages an unmodified program touches"},
 	{"mrc", cmd_mrc, "print how much memory an unmodified program needs"},

@@ -27,8 +27,8 @@
 #define PERIOD_DEFAULT  3000U /* microseconds */
 #define PERIOD_MAX      60000000U
 #define ONE_IN          16U /* pages are followed, sampled */
-#define PROBE_RAM       ((uint64_t)8 << 20)
-#define PROBE_NS        200000000U
+#define PROBE_REGION    ((uint64_t)32 << 20)
+#define PROBE_S         0.2
 #define STORE_DEFAULT   "tier:lz4:,file:"
 #define TEXT_BYTES      256
 #define TIME_LEAST      1e-3
@@ -167,33 +167,15 @@ static int check_options(struct options *options, struct mrc *m)
 
 /* ---- what a fault costs ------------------------------------------------------------------------ */
 
-/* Reading and writing at random, four times the memory: the mean of both, in microseconds. */
 static int probe(const char *store, double *us_out)
 {
-	struct bench_cell cell = {
-		.pattern = BENCH_RANDOM,
-		.threads = 1,
-		.store = store,
-		.ram_bytes = PROBE_RAM,
-		.limit_ns = PROBE_NS,
-		.limit_accesses = UINT64_MAX,
-	};
 	char text[TEXT_BYTES] = "";
-	double sum = 0;
 
-	for (int write = 0; write < 2; write++) {
-		struct bench_result result;
-
-		cell.write = write != 0;
-		if (bench_measure(&cell, &result, text, sizeof(text)) != 0) {
-			return cmd_fail(EXIT_USAGE,
-					"the cost of a fault cannot be measured: %s; give it "
-					"(--fault-us)",
-					text);
-		}
-		sum += result.ns_per_fault / 1000;
+	if (bench_fault_cost(store, PROBE_REGION, PROBE_S, us_out, text, sizeof(text)) != 0) {
+		return cmd_fail(EXIT_USAGE,
+				"the cost of a fault cannot be measured: %s; give it (--fault-us)",
+				text);
 	}
-	*us_out = sum / 2;
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "mrc.h"
+#include "svg.h"
 
 #define WIDTH   760
 #define HEIGHT  440
@@ -32,23 +33,10 @@ struct panel {
 	uint64_t frames[POINTS];
 };
 
-static const char style[] = "<style>\n"
-			    "text{font:13px system-ui,sans-serif;fill:#24292f}\n"
-			    ".head{font-weight:600;font-size:15px}\n"
-			    ".paper{fill:#ffffff}\n"
-			    ".grid{stroke:#d0d7de;stroke-width:1}\n"
-			    ".axis{stroke:#57606a;stroke-width:1;fill:none}\n"
-			    ".band{fill:#2f81f7;fill-opacity:0.22}\n"
-			    ".curve{fill:none;stroke:#2f81f7;stroke-width:2}\n"
+static const char rules[] = ".band{fill:#2f81f7;fill-opacity:0.22}\n"
+			    ".curve{stroke:#2f81f7}\n"
 			    ".unknown{fill:#57606a;fill-opacity:0.18}\n"
-			    ".answer{fill:none;stroke:#e5534b;stroke-dasharray:5 4}\n"
-			    "@media (prefers-color-scheme: dark){\n"
-			    "text{fill:#e6edf3}\n"
-			    ".paper{fill:#0d1117}\n"
-			    ".grid{stroke:#30363d}\n"
-			    ".axis{stroke:#8b949e}\n"
-			    "}\n"
-			    "</style>\n";
+			    ".answer{fill:none;stroke:#e5534b;stroke-dasharray:5 4}\n";
 
 static double x_of(const struct panel *p, double frames)
 {
@@ -113,9 +101,7 @@ static void grid(const struct panel *p)
 static void labels(const struct panel *p)
 {
 	(void)fprintf(p->file, "<text class=\"head\" x=\"%.1f\" y=\"28\">", LEFT);
-	for (const char *at = p->m->program; *at != '\0'; at++) {
-		(void)fputc(*at == '<' || *at == '&' ? '?' : *at, p->file);
-	}
+	svg_text(p->file, p->m->program);
 	(void)fprintf(p->file, "</text>\n<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
 		      (LEFT + RIGHT) / 2, BOTTOM + 42);
 	(void)fputs("memory in MiB, up to all that the program touches</text>\n", p->file);
@@ -170,28 +156,17 @@ static void answers(const struct panel *p)
 int mrc_picture(const struct mrc *m, const char *path)
 {
 	static struct panel p;
-	bool bad;
 
 	p.m = m;
 	p.file = fopen(path, "we");
 	if (p.file == NULL) {
 		return cmd_fail(EXIT_USAGE, "--svg %s: %s", path, strerror(errno));
 	}
-	(void)fprintf(p.file,
-		      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" "
-		      "width=\"%d\" height=\"%d\" role=\"img\">\n"
-		      "<title>Slowdown against memory</title>\n%s"
-		      "<rect class=\"paper\" width=\"100%%\" height=\"100%%\"/>\n",
-		      WIDTH, HEIGHT, WIDTH, HEIGHT, style);
+	svg_begin(p.file, WIDTH, HEIGHT, "Slowdown against memory", rules, "");
 	compute(&p);
 	grid(&p);
 	labels(&p);
 	curves(&p);
 	answers(&p);
-	(void)fputs("</svg>\n", p.file);
-	bad = ferror(p.file) != 0;
-	if (fclose(p.file) != 0 || bad) {
-		return cmd_fail(EXIT_USAGE, "--svg %s: cannot be written", path);
-	}
-	return 0;
+	return svg_end(p.file, path);
 }

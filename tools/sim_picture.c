@@ -15,6 +15,7 @@
 
 #include "cmd.h"
 #include "sim.h"
+#include "svg.h"
 
 #define WIDTH   860
 #define HEIGHT  440 /* of a panel */
@@ -33,24 +34,10 @@ struct panel {
 	double unit;            /* misses are divided by that */
 };
 
-static const char style[] = "<style>\n"
-			    "text{font:13px system-ui,sans-serif;fill:#24292f}\n"
-			    ".head{font-weight:600;font-size:15px}\n"
-			    ".paper{fill:#ffffff}\n"
-			    ".grid{stroke:#d0d7de;stroke-width:1}\n"
-			    ".axis{stroke:#57606a;stroke-width:1;fill:none}\n"
-			    ".opt{stroke:#24292f}\n"
-			    ".below{fill:#57606a;fill-opacity:0.14}\n"
-			    ".curve{fill:none;stroke-width:2;stroke-linejoin:round}\n"
-			    "@media (prefers-color-scheme: dark){\n"
-			    "text{fill:#e6edf3}\n"
-			    ".paper{fill:#0d1117}\n"
-			    ".grid{stroke:#30363d}\n"
-			    ".axis{stroke:#8b949e}\n"
-			    ".opt{stroke:#e6edf3}\n"
-			    ".below{fill:#8b949e;fill-opacity:0.22}\n"
-			    "}\n"
-			    "</style>\n";
+static const char rules[] = ".opt{stroke:#24292f}\n"
+			    ".below{fill:#57606a;fill-opacity:0.14}\n";
+static const char dark_rules[] = ".opt{stroke:#e6edf3}\n"
+				 ".below{fill:#8b949e;fill-opacity:0.22}\n";
 
 static const char *const colours[COLOURS] = {
 	"#2f81f7", "#e5534b", "#2da44e", "#d29922", "#a371f7",
@@ -98,23 +85,6 @@ static void limits(struct panel *p)
 	p->y_last = fmax(log10(high) + 0.04, p->y_first + 0.4);
 }
 
-/* A text as SVG wants it. */
-static void put_text(FILE *file, const char *text)
-{
-	for (; *text != '\0'; text++) {
-		switch (*text) {
-		case '<':
-			(void)fputs("&lt;", file);
-			break;
-		case '&':
-			(void)fputs("&amp;", file);
-			break;
-		default:
-			(void)fputc(*text, file);
-		}
-	}
-}
-
 static void y_line(const struct panel *p, double value)
 {
 	double y = y_at(p, log10(value));
@@ -154,7 +124,7 @@ static void grid(const struct panel *p)
 static void labels(const struct panel *p)
 {
 	(void)fprintf(p->file, "<text class=\"head\" x=\"%.1f\" y=\"28\">", LEFT);
-	put_text(p->file, p->t->name);
+	svg_text(p->file, p->t->name);
 	(void)fprintf(p->file, "</text>\n<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
 		      (LEFT + RIGHT) / 2, BOTTOM + 42);
 	(void)fprintf(p->file, "memory, of the %u pages that the program touches</text>\n",
@@ -244,24 +214,15 @@ static void draw(FILE *file, const struct sim_plan *plan, const struct sim_trace
 int sim_picture(const struct sim_plan *plan, const struct sim_trace *traces, size_t n)
 {
 	FILE *file = fopen(plan->svg, "w");
-	bool bad;
 
 	if (file == NULL) {
 		return cmd_fail(EXIT_USAGE, "--svg %s: %s", plan->svg, strerror(errno));
 	}
-	(void)fprintf(file,
-		      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %zu\" "
-		      "width=\"%d\" height=\"%zu\" role=\"img\">\n"
-		      "<title>Misses against memory, for eviction algorithms and the optimum"
-		      "</title>\n%s<rect class=\"paper\" width=\"100%%\" height=\"100%%\"/>\n",
-		      WIDTH, n * HEIGHT, WIDTH, n * HEIGHT, style);
+	svg_begin(file, WIDTH, (int)n * HEIGHT,
+		  "Misses against memory, for eviction algorithms and the optimum", rules,
+		  dark_rules);
 	for (size_t i = 0; i < n; i++) {
 		draw(file, plan, &traces[i], i);
 	}
-	(void)fputs("</svg>\n", file);
-	bad = ferror(file) != 0;
-	if (fclose(file) != 0 || bad) {
-		return cmd_fail(EXIT_USAGE, "--svg %s: cannot be written", plan->svg);
-	}
-	return 0;
+	return svg_end(file, plan->svg);
 }
