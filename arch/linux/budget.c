@@ -56,8 +56,8 @@ static size_t metadata_of(struct zpager *z, struct z_pager_config *config)
 	size_t counted = z_pager_bytes(config) - PADDING;
 	config->max_regions = regions;
 	return counted + config->nframes * sizeof(struct z_page_frame) +
-	       zl_port_fixed_bytes(z->mechanism, config->nframes) + STACK_TOUCHED +
-	       sizeof(struct zpager) + Z_PAGE_SIZE;
+	       zl_port_fixed_bytes(z->mechanism, config->nframes, config->reserve_batch) +
+	       STACK_TOUCHED + sizeof(struct zpager) + Z_PAGE_SIZE;
 }
 
 int zl_budget_frames(struct zpager *z, struct z_pager_config *config, char *text, size_t text_bytes)

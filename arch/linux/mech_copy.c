@@ -180,11 +180,12 @@ static size_t detach_batch(struct zl_port *port, struct z_page_op *ops, size_t n
 
 static size_t copy_detach(void *ctx, struct z_page_op *ops, size_t n)
 {
+	struct zl_port *port = ctx;
 	size_t failed = 0;
 
-	for (size_t done = 0; done < n; done += Z_RESERVE_MAX) {
-		size_t part = n - done < Z_RESERVE_MAX ? n - done : Z_RESERVE_MAX;
-		failed += detach_batch(ctx, ops + done, part);
+	for (size_t done = 0; done < n; done += port->batch) {
+		size_t part = n - done < port->batch ? n - done : port->batch;
+		failed += detach_batch(port, ops + done, part);
 	}
 	return failed;
 }

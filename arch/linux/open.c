@@ -22,6 +22,7 @@
 #define REGIONS_MAX    32768U
 #define SIZE_ROOM      32 /* what give_tier_a_size() may add */
 #define AHEAD          32U
+#define AHEAD_BUDGET   (UINT64_C(8) << 20)
 #define EVENTS         256U
 
 struct text {
@@ -158,6 +159,24 @@ static int choose_eviction(struct zpager *z, const struct zpager_options *o,
 	return 0;
 }
 
+static bool starts_with(const char *text, const char *head)
+{
+	return strncmp(text, head, strlen(head)) == 0;
+}
+
+/*
+ * A window takes frames while its pages are in the store still. A store that shares the budget with the frames, and
+ * has no other behind it, may be full to the last page: there it is not done, nor where frames are few.
+ */
+static uint32_t choose_ahead(const struct zpager *z)
+{
+	const char *uri = z->store_uri;
+	bool shares = (starts_with(uri, "lz4:") || starts_with(uri, "ram:")) &&
+		      strstr(uri, "own=yes") == NULL;
+
+	return shares || z->budget.open_bytes < AHEAD_BUDGET ? 0 : AHEAD;
+}
+
 static int choose(struct zpager *z, const struct zpager_options *o, struct z_pager_config *config,
 		  struct text *text)
 {
@@ -178,6 +197,7 @@ static int choose(struct zpager *z, const struct zpager_options *o, struct z_pag
 	if (error == 0) {
 		error = choose_eviction(z, o, config, text);
 	}
+	config->ahead = choose_ahead(z);
 	return error;
 }
 
@@ -189,7 +209,6 @@ static void configure(struct z_pager_config *config, const struct zpager_options
 	config->env = &zl_env_ops;
 	config->max_regions = REGIONS_MAX;
 	config->batch = Z_BATCH_MAX;
-	config->ahead = AHEAD;
 	config->events = EVENTS;
 	config->unlock_for_io = true;
 	config->commit = o->overcommit != 0 ? Z_COMMIT_HEURISTIC : Z_COMMIT_STRICT;
@@ -219,6 +238,7 @@ static int open_port(struct zpager *z, const struct zpager_options *o,
 		.user_only = z->user_only,
 		.window_bytes = o->window_bytes != 0 ? o->window_bytes : WINDOW_DEFAULT,
 		.nframes = config->nframes,
+		.batch = config->reserve_batch,
 	};
 
 	pc.window_bytes = (pc.window_bytes + Z_PAGE_MASK) & ~(uint64_t)Z_PAGE_MASK;

@@ -111,6 +111,18 @@ static int open_window(struct zl_port *port, const struct zl_port_config *config
 	return port->pt != NULL ? 0 : Z_ERR_NOMEM;
 }
 
+static size_t batch_bytes(uint32_t batch)
+{
+	return batch * (sizeof(struct iovec) + sizeof(uint16_t));
+}
+
+static int open_batch(struct zl_port *port)
+{
+	port->drop.ranges = zl_pages_alloc(batch_bytes(port->batch));
+	port->order = (uint16_t *)(void *)(port->drop.ranges + port->batch);
+	return port->drop.ranges != NULL ? 0 : Z_ERR_NOMEM;
+}
+
 static int open_copy(struct zl_port *port)
 {
 	port->ops = zl_copy_ops;
@@ -145,6 +157,7 @@ int zl_port_open(struct zl_port *port, const struct zl_port_config *config, char
 	port->pidfd = -1;
 	port->mem_fd = -1;
 	port->nframes = config->nframes;
+	port->batch = config->batch > Z_BATCH_MAX ? config->batch : Z_BATCH_MAX;
 	(void)pthread_mutex_init(&port->drop_lock, NULL);
 	TEXT("%s", "");
 
@@ -152,6 +165,9 @@ int zl_port_open(struct zl_port *port, const struct zl_port_config *config, char
 	if (error == 0) {
 		open_helpers(port);
 		error = open_window(port, config, text, text_bytes);
+	}
+	if (error == 0) {
+		error = open_batch(port);
 	}
 	if (error == 0) {
 		error = open_mechanism(port, config, text, text_bytes);
@@ -184,6 +200,7 @@ static void close_fd(int fd)
 
 void zl_port_close(struct zl_port *port)
 {
+	unmap_pages(port->drop.ranges, batch_bytes(port->batch));
 	unmap_pages(port->slots, port->nslots * Z_PAGE_SIZE);
 	unmap_pages(port->lobby, ZL_LOBBY_PAGES * Z_PAGE_SIZE);
 	unmap_pages(port->pool, port->nframes * Z_PAGE_SIZE);
@@ -228,9 +245,10 @@ uint32_t zl_port_slots(uint32_t nframes)
 	return slots < 8 ? 8 : (slots > ZL_SLOTS_MAX ? ZL_SLOTS_MAX : slots);
 }
 
-size_t zl_port_fixed_bytes(const char *mechanism, uint32_t nframes)
+size_t zl_port_fixed_bytes(const char *mechanism, uint32_t nframes, uint32_t batch)
 {
-	size_t staging = zl_port_slots(nframes) * Z_PAGE_SIZE;
+	size_t staging = zl_port_slots(nframes) * Z_PAGE_SIZE +
+			 batch_bytes(batch > Z_BATCH_MAX ? batch : Z_BATCH_MAX);
 
 	return strcmp(mechanism, "move") == 0 ? staging + 2 * zl_move_bitmap_bytes(nframes)
 					      : staging;

@@ -32,7 +32,7 @@
 /* Ranges whose RAM is to be dropped, collected so that there is one shoot-down for all. */
 struct zl_drop {
 	size_t n;
-	struct iovec ranges[Z_RESERVE_MAX];
+	struct iovec *ranges; /* as many as a batch has pages */
 };
 
 struct zl_port {
@@ -59,9 +59,10 @@ struct zl_port {
 	uint64_t lobby_used[ZL_LOBBY_PAGES / 64]; /* [P] bit a place */
 	bool forked;                              /* [P] pages may be shared with a child */
 
-	uint16_t order[Z_RESERVE_MAX]; /* [P] a batch by address */
-	pthread_mutex_t drop_lock;     /* after P, or without it */
-	struct zl_drop drop;           /* [drop_lock] empty when it is free */
+	uint32_t batch;            /* [I] pages that leave together at most */
+	uint16_t *order;           /* [P] a batch by address */
+	pthread_mutex_t drop_lock; /* after P, or without it */
+	struct zl_drop drop;       /* [drop_lock] empty when it is free */
 
 	/* The pool of "move". */
 	char *pool;                  /* [I] nframes pages, registered */
@@ -82,6 +83,7 @@ struct zl_port_config {
 	uint64_t window_bytes; /* wanted */
 	uint64_t least_bytes;  /* what is taken if that cannot be had */
 	uint32_t nframes;
+	uint32_t batch; /* pages that leave together at most; 0: Z_BATCH_MAX */
 };
 
 /*
@@ -101,7 +103,7 @@ int zl_port_reopen(struct zl_port *port, bool sigbus, bool user_only);
 int zl_port_inherit(struct zl_port *port, bool inherit);
 
 /* zl_port_fixed_bytes - RAM of a port besides frames and page table, at most. */
-size_t zl_port_fixed_bytes(const char *mechanism, uint32_t nframes);
+size_t zl_port_fixed_bytes(const char *mechanism, uint32_t nframes, uint32_t batch);
 
 static inline bool zl_port_contains(const struct zl_port *port, uintptr_t va)
 {
@@ -131,7 +133,7 @@ void zl_drop_begin(struct zl_port *port);
 void zl_drop_add(struct zl_port *port, uintptr_t va);
 void zl_drop_now(struct zl_port *port);
 
-/* zl_sort_ops - port->order[] becomes the indices of ops by address. n <= Z_RESERVE_MAX. */
+/* zl_sort_ops - port->order[] becomes the indices of ops by address. n <= port->batch. */
 void zl_sort_ops(struct zl_port *port, const struct z_page_op *ops, size_t n);
 
 extern const struct z_arch_ops zl_copy_ops;

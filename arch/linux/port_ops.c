@@ -233,7 +233,7 @@ void zl_drop_add(struct zl_port *port, uintptr_t va)
 			return;
 		}
 	}
-	if (drop->n == Z_RESERVE_MAX) {
+	if (drop->n == port->batch) {
 		drop_ranges(port, drop);
 	}
 	drop->ranges[drop->n].iov_base = (void *)va;

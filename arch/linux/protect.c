@@ -34,13 +34,21 @@ static bool is_writable(uint64_t e)
 	return (e & (ZL_PT_PRESENT | ZL_PT_WP)) == ZL_PT_PRESENT;
 }
 
-/* How many pages from `from` up to `to` would lose write access and are not to leave. */
+/*
+ * How many pages from `from` up to `to` would lose write access and are not to leave. SIZE_MAX: one is being filled;
+ * it is placed without the lock, and nobody would know afterwards that it had been protected.
+ */
 static size_t bystanders(const struct zl_port *port, uintptr_t from, uintptr_t to)
 {
 	size_t n = 0;
 
 	for (uintptr_t va = from; va < to; va += Z_PAGE_SIZE) {
-		n += is_writable(*zl_pt_at(port, va));
+		uint64_t e = *zl_pt_at(port, va);
+
+		if (zl_pt_kind(e) == Z_ENTRY_HELD && (e & ZL_PT_PRESENT) == 0) {
+			return SIZE_MAX;
+		}
+		n += is_writable(e);
 	}
 	return n;
 }
@@ -58,10 +66,11 @@ static size_t worth_one_call(const struct zl_port *port, const struct z_page_op 
 		if (to - from > GAP_MOST * Z_PAGE_SIZE) {
 			break;
 		}
-		others += bystanders(port, from, to);
-		if (others > length) {
+		size_t more = bystanders(port, from, to);
+		if (more > length - others) {
 			break;
 		}
+		others += more;
 	}
 	return length;
 }
