@@ -60,28 +60,3 @@ void z__frame_wait_locked(struct z_pager *p, struct z_page_frame *pf)
 	z__event_locked(p, Z_EVENT_WAIT, (uintptr_t)pf->addr, z__frame_number(p, pf));
 	z__wait_locked(p, pf);
 }
-
-/* The candidate in this page's frame, NULL if there is none. */
-static const struct z_page_frame *candidate_at(struct z_pager *p, uintptr_t va)
-{
-	struct z_entry e = z__entry(p, va);
-	const struct z_page_frame *pf;
-
-	if (e.kind != Z_ENTRY_IN)
-		return NULL;
-	pf = z__frame_of_phys(p, e.phys);
-	return (pf->flags & Z_PAGE_FRAME_QUEUED) != 0 ? pf : NULL;
-}
-
-const struct z_page_frame *z__frame_near(void *core, const struct z_page_frame *pf)
-{
-	struct z_pager *p = core;
-	uintptr_t page = ((uintptr_t)pf->addr - p->cfg.vm_base) / Z_PAGE_SIZE;
-	const struct z_page_frame *found = NULL;
-
-	for (size_t i = 1; found == NULL && i <= Z__NEAR && i <= page; i++)
-		found = candidate_at(p, z__page_va(p->cfg.vm_base, page - i));
-	for (size_t i = 1; found == NULL && i <= Z__NEAR && page + i < p->cfg.vm_pages; i++)
-		found = candidate_at(p, z__page_va(p->cfg.vm_base, page + i));
-	return found;
-}

@@ -241,11 +241,8 @@ static inline struct z_page_frame *z__frame_of_phys(const struct z_pager *p, z_p
 	return phys.v >= p->cfg.ram_base && number < p->cfg.nframes ? &p->cfg.frames[number] : NULL;
 }
 
-/* So many pages to each side is where a neighbour is looked for. */
+/* So many pages to each side is where an algorithm's neighbour is looked for. */
 #define Z__NEAR 32U
-
-/* As near() of struct z_eviction_host; core: the pager. */
-const struct z_page_frame *z__frame_near(void *core, const struct z_page_frame *pf);
 
 /* ---- free_list.c ---- */
 

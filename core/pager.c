@@ -105,6 +105,31 @@ static unsigned int sample(void *core, const struct z_page_frame *pf, bool clear
 	return p->cfg.arch->info(p->cfg.arch_ctx, (uintptr_t)pf->addr, clear_accessed);
 }
 
+/* The candidate in this page's frame, NULL if there is none. */
+static const struct z_page_frame *candidate_at(struct z_pager *p, uintptr_t va)
+{
+	struct z_entry e = z__entry(p, va);
+	const struct z_page_frame *pf;
+
+	if (e.kind != Z_ENTRY_IN)
+		return NULL;
+	pf = z__frame_of_phys(p, e.phys);
+	return (pf->flags & Z_PAGE_FRAME_QUEUED) != 0 ? pf : NULL;
+}
+
+static const struct z_page_frame *near(void *core, const struct z_page_frame *pf)
+{
+	struct z_pager *p = core;
+	uintptr_t page = ((uintptr_t)pf->addr - p->cfg.vm_base) / Z_PAGE_SIZE;
+	const struct z_page_frame *found = NULL;
+
+	for (size_t i = 1; found == NULL && i <= Z__NEAR && i <= page; i++)
+		found = candidate_at(p, z__page_va(p->cfg.vm_base, page - i));
+	for (size_t i = 1; found == NULL && i <= Z__NEAR && page + i < p->cfg.vm_pages; i++)
+		found = candidate_at(p, z__page_va(p->cfg.vm_base, page + i));
+	return found;
+}
+
 /* Frames that hold pages already (a kernel's image) are resident from the start. */
 static void adopt_image(struct z_pager *p)
 {
@@ -134,8 +159,7 @@ int z_pager_create(const struct z_pager_config *config, void *memory, struct z_p
 
 	l = layout_of(config);
 	p->cfg = *config;
-	p->host =
-		(struct z_eviction_host){p, config->frames, config->nframes, sample, z__frame_near};
+	p->host = (struct z_eviction_host){p, config->frames, config->nframes, sample, near};
 	p->banks = (struct z_frame_bank *)(void *)(base + l.banks);
 	p->regions = (struct z_region *)(void *)(base + l.regions);
 	p->ahead = z__ahead_most(config) > 0 ? (struct z_ahead *)(void *)(base + l.ahead) : NULL;

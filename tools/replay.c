@@ -150,7 +150,7 @@ static const struct z_page_frame *candidate_of(const struct machine *m, uint32_t
 											 : NULL;
 }
 
-/* As core/frame.c: so many pages to each side, the lower side first. */
+/* As core/pager.c: so many pages to each side, the lower side first. */
 static const struct z_page_frame *near(void *core, const struct z_page_frame *pf)
 {
 	const struct machine *m = core;
