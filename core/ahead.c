@@ -130,7 +130,7 @@ static bool steps_to(const struct z_stream *s, uintptr_t va, uint32_t *steps_out
 	intptr_t distance = (intptr_t)(va - s->first);
 
 	if (distance % s->stride != 0 || distance / s->stride < 0 ||
-	    distance / s->stride > (intptr_t)(s->steps + Z_STEPS_MAX))
+	    distance / s->stride > (intptr_t)s->steps + Z_STEPS_MAX)
 		return false;
 	*steps_out = (uint32_t)(distance / s->stride);
 	return true;

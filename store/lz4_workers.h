@@ -11,7 +11,7 @@
 #include <zpager/store.h>
 
 #define LZ4_WORKERS_MAX  8U
-#define LZ4_WORKER_BYTES (3U * CONFIG_MMU_PAGE_SIZE)
+#define LZ4_WORKER_BYTES ((size_t)3 * CONFIG_MMU_PAGE_SIZE)
 
 struct lz4_worker {
 	pthread_mutex_t lock;

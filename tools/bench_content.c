@@ -64,6 +64,7 @@ static void text(uint64_t *state, char *out, size_t bytes)
 		size_t length = strlen(word);
 
 		length = length < bytes - at ? length : bytes - at;
+		/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): a page is no string. */
 		memcpy(out + at, word, length);
 		at += length;
 		if (at < bytes) {

@@ -268,12 +268,14 @@ static void with_pread(const struct bench_plan *plan, struct bench_outcome *out)
 	if (fd < 0 || chunk == NULL || figures == NULL ||
 	    !write_file(fd, plan->options.region_bytes, chunk)) {
 		say(out, "no file past the page cache in the directory of --dir", strerror(errno));
+		free(figures);
+		free(chunk);
 		return;
 	}
 	out->started = true;
 	begin = cmd_now_ns();
 	cpu = bench_cpu_seconds();
-	while ((double)(cmd_now_ns() - begin) < plan->options.seconds * 1e9 &&
+	while (pages > 0 && (double)(cmd_now_ns() - begin) < plan->options.seconds * 1e9 &&
 	       r->accesses < PREADS_MAX) {
 		uint64_t at = bench_random(&random) % pages * Z_PAGE_SIZE;
 		uint64_t start = cmd_now_ns();

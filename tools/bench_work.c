@@ -39,7 +39,7 @@
 
 /* Latencies: STEPS steps to each doubling. */
 #define STEPS   32U
-#define BUCKETS (40U * STEPS)
+#define BUCKETS ((size_t)40 * STEPS)
 
 struct zipf {
 	double zeta, alpha, eta, half;

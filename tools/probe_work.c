@@ -22,7 +22,7 @@
 #include "probe.h"
 
 #define PIECES     16U /* pages with the same kind of contents */
-#define REPEATS    8U
+#define REPEATS    ((size_t)8)
 #define READS      24U
 #define FILE_PAGES 4096U
 #define READ_LARGE 32U /* pages */

@@ -43,7 +43,7 @@ static size_t list_bytes(char *const *list, size_t n)
 {
 	size_t bytes = n * sizeof(*list);
 
-	for (size_t i = 0; i + 1 < n; i++) {
+	for (size_t i = 0; list != NULL && i + 1 < n; i++) {
 		bytes += text_bytes(list[i]);
 	}
 	return bytes;

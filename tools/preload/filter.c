@@ -131,7 +131,7 @@ static void piece(struct builder *b, unsigned int set)
 {
 	for (unsigned int arg = 0; arg < 6; arg++) {
 		if ((set >> arg & 1) != 0) {
-			load(b, offsetof(struct seccomp_data, args) + 8 * arg + 4);
+			load(b, offsetof(struct seccomp_data, args) + (size_t)8 * arg + 4);
 			put(b, BPF_ALU | BPF_AND | BPF_K, 0, 0, ~((1U << (WINDOW_SHIFT - 32)) - 1));
 			put(b, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, b->window_high);
 			jump(b, LABEL_SET); /* the set of none: trap */

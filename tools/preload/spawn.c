@@ -45,6 +45,7 @@ static size_t list_length(char *const *list)
 {
 	size_t n = 0;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): a list ends with NULL. */
 	while (list != NULL && list[n] != NULL) {
 		n++;
 	}
