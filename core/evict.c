@@ -395,7 +395,7 @@ int z__evict_locked(struct z_pager *p, struct z_page_frame **pfs, size_t n, enum
 /* The arrays of the big batch; whoever has set reclaiming has them. */
 static struct batch big_batch(const struct z_pager *p)
 {
-	size_t n = p->cfg.reserve_batch;
+	size_t n = z__reserve_batch(&p->cfg);
 	struct batch b = {.ops = p->reserve_room};
 
 	b.ios = (struct z_store_io *)(void *)(b.ops + n);
@@ -407,8 +407,9 @@ static struct batch big_batch(const struct z_pager *p)
 
 size_t z__reserve_room_bytes(const struct z_pager_config *c)
 {
-	return c->reserve_batch * (sizeof(struct z_page_op) + sizeof(struct z_store_io) +
-				   sizeof(struct z_page_frame *) + sizeof(uint32_t) + sizeof(bool));
+	return z__reserve_batch(c) *
+	       (sizeof(struct z_page_op) + sizeof(struct z_store_io) +
+		sizeof(struct z_page_frame *) + sizeof(uint32_t) + sizeof(bool));
 }
 
 /* Victims of a big batch: as configured, but never a large part of the frames that are in service. */
@@ -416,7 +417,7 @@ static size_t big_batch_size(const struct z_pager *p)
 {
 	uint32_t share = (p->nram - p->retired_count) / 8;
 
-	return share < p->cfg.reserve_batch ? share : p->cfg.reserve_batch;
+	return share < z__reserve_batch(&p->cfg) ? share : z__reserve_batch(&p->cfg);
 }
 
 /* Of an ahead-batch: small, or big if there is room for one and enough frames. */

@@ -470,11 +470,16 @@ void z__unpin_frame_locked(struct z_pager *p, struct z_page_frame *pf);
 
 /* ---- ghost.c ---- */
 
-/* Sizes of the two tables; 0 by configuration leaves nothing of what fills them. */
+/* Sizes of tables; 0 by configuration leaves nothing of what fills them. */
 #ifdef CONFIG_ZPAGER_GHOSTS
 #define z__ghosts(config) ((config)->ghosts)
 #else
 #define z__ghosts(config) ((void)(config), 0U)
+#endif
+#ifdef CONFIG_ZPAGER_RESERVE
+#define z__reserve_batch(config) ((config)->reserve_batch)
+#else
+#define z__reserve_batch(config) ((void)(config), 0U)
 #endif
 #ifdef CONFIG_ZPAGER_EVENTS
 #define z__events(config) ((config)->events)

@@ -5,7 +5,7 @@
  * Theory. All memory comes from the caller in one piece; layout_of() alone knows what lies where,
  * so that the size asked for and the size used cannot differ.
  *
- * Locks: creation runs alone.
+ * Locks: creation runs alone; the pager lock only where an algorithm is told of pages.
  */
 #include "ahead.h"
 
@@ -88,7 +88,7 @@ static bool window_makes_sense(const struct z_pager_config *c)
 static bool makes_sense(const struct z_pager_config *c)
 {
 	return tables_given(c) && ram_makes_sense(c) && window_makes_sense(c) && c->batch > 0 &&
-	       c->batch <= Z_BATCH_MAX && c->reserve_batch <= Z_RESERVE_MAX &&
+	       c->batch <= Z_BATCH_MAX && z__reserve_batch(c) <= Z_RESERVE_MAX &&
 	       z__ahead_most(c) <= Z_BATCH_MAX && c->arch->scratch_slots > 0 &&
 	       is_power_of_two_or_zero(z__ghosts(c)) && is_power_of_two_or_zero(z__events(c));
 }
@@ -133,6 +133,8 @@ static const struct z_page_frame *near(void *core, const struct z_page_frame *pf
 /* Frames that hold pages already (a kernel's image) are resident from the start. */
 static void adopt_image(struct z_pager *p)
 {
+	/* An algorithm may ask for entries, which want the lock. */
+	z__lock(p);
 	for (uint32_t i = 0; i < p->cfg.nframes; i++) {
 		struct z_page_frame *pf = &p->cfg.frames[i];
 
@@ -145,6 +147,7 @@ static void adopt_image(struct z_pager *p)
 		}
 		z__candidate_add_locked(p, pf, Z_ADD_AHEAD);
 	}
+	z__unlock(p);
 }
 
 int z_pager_create(const struct z_pager_config *config, void *memory, struct z_pager **out)

@@ -6,27 +6,52 @@
 # simulated hardware and the store are left out, by the files of the functions. A run without the faults
 # is subtracted, so that the warm-up drops out.
 #
-# FRAMES="1000 10000", ALGORITHMS="clock", FAULTS=n change what is counted.
+# FRAMES="1000 10000", ALGORITHMS="clock", FAULTS=n change what is counted. BINARY=file: counted with that
+# fault_cost, which is not built then. AGAINST=file: fails if a figure is more than 15 % above that file's line
+# "ALGORITHM FRAMES INSTRUCTIONS"; RENEW=1 writes the file instead.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build=${BUILD:-build}/fault-cost
+binary=${BINARY:-$build/bin/fault_cost}
+against=${AGAINST:-}
+worse=0
 frames=${FRAMES:-1000 10000 100000 1000000}
 algorithms=${ALGORITHMS:-nru clock lru}
 faults=${FAULTS:-250}
 
 command -v valgrind >/dev/null || { echo "fault_cost: valgrind is missing; run make setup" >&2; exit 1; }
-cmake --preset release -B "$build" -DCMAKE_C_FLAGS=-g >/dev/null
-cmake --build "$build" -j "${JOBS:-$(nproc)}" --target fault_cost >/dev/null
+if [ -z "${BINARY:-}" ]; then
+	cmake --preset release -B "$build" -DCMAKE_C_FLAGS=-g >/dev/null
+	cmake --build "$build" -j "${JOBS:-$(nproc)}" --target fault_cost >/dev/null
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+if [ -n "$against" ] && [ -n "${RENEW:-}" ]; then : >"$against"; fi
 
 # Instructions in core/ and eviction/ of $3 faults and of the warm-up.
 count() {
-	local out=$build/callgrind.out
+	local out=$work/callgrind.out
 	valgrind --tool=callgrind --toggle-collect=z_pager_fault --callgrind-out-file="$out" \
-		"$build/bin/fault_cost" "$1" "$2" "$3" >"$build/callgrind.log" 2>&1 ||
-		{ cat "$build/callgrind.log" >&2; exit 1; }
+		"$binary" "$1" "$2" "$3" >"$work/callgrind.log" 2>&1 ||
+		{ cat "$work/callgrind.log" >&2; exit 1; }
 	callgrind_annotate --threshold=100 "$out" | tr -d ',' |
 		awk '$0 ~ /[^ ]*(core|eviction)\/[^ ]*\.[ch]:/ { sum += $1 } END { print sum }'
+}
+
+# Is the figure within 15 % of the stored one?
+compare() {
+	local stored
+	[ -n "$against" ] || return 0
+	if [ -n "${RENEW:-}" ]; then
+		echo "$1 $2 $3" >>"$against"
+		return 0
+	fi
+	stored=$(awk -v a="$1" -v n="$2" '$1 == a && $2 == n { print $3 }' "$against")
+	if [ -z "$stored" ] || [ $(($3 * 100)) -gt $((stored * 115)) ]; then
+		echo "fault_cost: $1 with $2 frames: $3 instructions, $against says ${stored:-nothing}" >&2
+		worse=1
+	fi
 }
 
 printf '%-10s' algorithm
@@ -41,6 +66,8 @@ for algorithm in $algorithms; do
 		cost=$(((all - none) / faults))
 		first=${first:-$cost}
 		printf '%12s' "$cost"
+		compare "$algorithm" "$n" "$cost"
 	done
 	printf '%9s%%\n' "$(((cost - first) * 100 / first))"
 done
+exit $worse

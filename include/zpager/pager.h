@@ -67,8 +67,9 @@ struct z_pager_config {
 	 */
 	uint32_t low_water;
 	/*
-	 * Victims of a batch that is evicted ahead, up to Z_RESERVE_MAX; 0: as batch. For ports where a
-	 * shoot-down is dear: big batches have their arrays in the pager's memory, some 80 bytes a page.
+	 * Victims of a batch that is evicted ahead, up to Z_RESERVE_MAX; 0, and always without
+	 * CONFIG_ZPAGER_RESERVE: as batch. For ports where a shoot-down is dear: big batches have
+	 * their arrays in the pager's memory, some 80 bytes a page.
 	 */
 	uint32_t reserve_batch;
 	/*
