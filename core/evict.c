@@ -348,8 +348,8 @@ static int run_batch(struct z_pager *p, struct batch *b)
 }
 
 /* As z__evict_locked(), with the arrays of b. */
-static int evict_batch(struct z_pager *p, struct batch *b, struct z_page_frame **pfs, size_t n,
-		       enum z_store_want want, size_t *freed_out)
+Z__ON_THE_WAY int evict_batch(struct z_pager *p, struct batch *b, struct z_page_frame **pfs,
+			      size_t n, enum z_store_want want, size_t *freed_out)
 {
 	int take_error = Z_OK;
 	int err = Z_OK;

@@ -34,7 +34,7 @@ static void link_set(struct z_page_frame *pf, uint32_t number)
 static void publish_free_count(struct z_pager *p)
 {
 	if (p->cfg.free_count != NULL)
-		*p->cfg.free_count = p->free_count;
+		__atomic_store_n(p->cfg.free_count, p->free_count, __ATOMIC_RELAXED);
 }
 
 static void push(struct z_pager *p, struct z_page_frame *pf)

@@ -166,7 +166,8 @@ static bool starts_with(const char *text, const char *head)
 
 /*
  * A window takes frames while its pages are in the store still. A store that shares the budget with the frames, and
- * has no other behind it, may be full to the last page: there it is not done, nor where frames are few.
+ * has no other behind it, may be full to the last page: there it is not done, nor where frames are few. Who wants to be
+ * told of each fault is told of each page.
  */
 static uint32_t choose_ahead(const struct zpager *z)
 {
@@ -174,7 +175,7 @@ static uint32_t choose_ahead(const struct zpager *z)
 	bool shares = (starts_with(uri, "lz4:") || starts_with(uri, "ram:")) &&
 		      strstr(uri, "own=yes") == NULL;
 
-	return shares || z->budget.open_bytes < AHEAD_BUDGET ? 0 : AHEAD;
+	return shares || z->on_fault != NULL || z->budget.open_bytes < AHEAD_BUDGET ? 0 : AHEAD;
 }
 
 static int choose(struct zpager *z, const struct zpager_options *o, struct z_pager_config *config,

@@ -86,7 +86,7 @@ struct z_pager_config {
 	uintptr_t image_va;
 	size_t image_pages;
 
-	size_t *free_count; /* NULL, or where the number of available frames is kept up to date */
+	size_t *free_count; /* NULL, or where the number of available frames is kept, stored atomically */
 };
 
 /* ---- creation ---------------------------------------------------------------------------- */

@@ -32,7 +32,7 @@ refused "no such algorithm" --trace "$trace" --eviction clock,nothing
 refused "not a number of frames" --trace "$trace" --frames 0
 refused "not a number of frames" --trace "$trace" --frames 10%:90
 refused "not a number of frames" --trace "$trace" --frames 1:1000:1
-refused "not bits or soft" --trace "$trace" --access hard
+refused "not bits, soft or none" --trace "$trace" --access hard
 refused "not a number from 1" --trace "$trace" --readaround x
 refused "takes no argument" "$trace"
 refused "see zpager sim --help" --trace "$trace" --nothing
