@@ -302,7 +302,7 @@ static void transfer(struct z_pager *p, struct run *r, enum z_attach_as as)
 		(void)store->ops->page_in_many(store, r->fills, r->n);
 	else
 		read_singly(store, r->fills, r->n);
-	if (p->cfg.arch->place != NULL)
+	if (z__place_of(p->cfg.arch) != NULL)
 		place_run(p, r, as);
 	z__io_end_many(p, turns);
 }

@@ -290,7 +290,7 @@ static int write_out(struct z_pager *p, struct batch *b)
 /* Whoever is left in the batch is safe in the store, and still HELD. */
 static void vacate(struct z_pager *p, const struct batch *b)
 {
-	if (p->cfg.arch->vacate == NULL || b->n == 0)
+	if (z__vacate_of(p->cfg.arch) == NULL || b->n == 0)
 		return;
 	z__io_begin_locked(p);
 	p->cfg.arch->vacate(p->cfg.arch_ctx, b->ops, b->n);

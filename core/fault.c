@@ -62,7 +62,7 @@ Z__ON_THE_WAY int transfer(struct z_pager *p, const struct z_entry *e, struct z_
 		err = p->cfg.store->ops->page_in(p->cfg.store, e->loc, *page_out);
 	else
 		memset(*page_out, 0, Z_PAGE_SIZE);
-	if (err == Z_OK && arch->place != NULL)
+	if (err == Z_OK && z__place_of(arch) != NULL)
 		(void)arch->place(p->cfg.arch_ctx, op, 1, as);
 	z__io_end(p);
 	return err;

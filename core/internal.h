@@ -476,9 +476,15 @@ void z__unpin_frame_locked(struct z_pager *p, struct z_page_frame *pf);
 #else
 #define z__ghosts(config) ((void)(config), 0U)
 #endif
+typedef size_t z__place_fn(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as);
+typedef void z__vacate_fn(void *ctx, const struct z_page_op *ops, size_t n);
 #ifdef CONFIG_ZPAGER_RESERVE
 #define z__reserve_batch(config) ((config)->reserve_batch)
+#define z__place_of(arch)        ((arch)->place)
+#define z__vacate_of(arch)       ((arch)->vacate)
 #else
+#define z__place_of(arch)        ((void)(arch), (z__place_fn *)NULL)
+#define z__vacate_of(arch)       ((void)(arch), (z__vacate_fn *)NULL)
 #define z__reserve_batch(config) ((void)(config), 0U)
 #endif
 #ifdef CONFIG_ZPAGER_EVENTS

@@ -213,7 +213,7 @@ static int drop_batch(struct z_pager *p, uintptr_t va, size_t pages)
 	size_t failed;
 	size_t n = detach_resident(p, va, pages, ops, &failed);
 
-	if (n > 0 && p->cfg.arch->vacate != NULL)
+	if (n > 0 && z__vacate_of(p->cfg.arch) != NULL)
 		p->cfg.arch->vacate(p->cfg.arch_ctx, ops, n);
 	if (n > 0)
 		p->cfg.arch->release(p->cfg.arch_ctx, ops, n);
