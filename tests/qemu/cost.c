@@ -48,7 +48,7 @@ static const struct {
 } kinds[KINDS] = {
 	[UNTOUCHED_FREE] = {"untouched, free frame", 700, 660},
 	[OUT_FREE] = {"out, free frame", 700, 800},
-	[OUT_CLEAN] = {"out, clean victim", 1000, 1480},
+	[OUT_CLEAN] = {"out, clean victim", 1000, 1530},
 	[OUT_DIRTY] = {"out, dirty victim", 1600, 1690},
 };
 
