@@ -113,7 +113,7 @@ int zpager_fork_child(struct zpager *z)
 	pthread_mutex_init(&z->error_lock, NULL);
 	atomic_store(&z->gate.inside, 0);
 	atomic_store(&z->gate.closed, zl_thread_id());
-	close_end(z, 0);
+	/* Our end of the pipe goes last: its number is low, and must not become that of a new descriptor. */
 	int error = zl_port_reopen(&z->port, z->sigbus, z->user_only);
 	if (error == 0) {
 		error = zl_port_inherit(&z->port, false);

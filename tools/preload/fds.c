@@ -61,8 +61,7 @@ void zp_fds_push_high(struct zp_fd_fill *fill)
 	}
 	fill->high = (limit.rlim_cur < HIGHEST ? (int)limit.rlim_cur : HIGHEST) - ROOM;
 	fill->before = open_above(fill->high);
-	/* The call itself: in a forked child our own eventfd() would move it up at once. */
-	fd = (int)syscall(SYS_eventfd2, 0, EFD_CLOEXEC);
+	fd = eventfd(0, EFD_CLOEXEC);
 	fill->low = fd;
 	while (fd >= 0 && fd < fill->high) {
 		fill->held[fd / 64] |= (uint64_t)1 << (fd % 64);
