@@ -71,8 +71,7 @@ static bool is_power_of_two_or_zero(uint32_t n)
 static bool tables_given(const struct z_pager_config *c)
 {
 	return c->arch != NULL && c->env != NULL && c->eviction != NULL && c->store != NULL &&
-	       c->frames != NULL && z__place_of(c->arch) == c->arch->place &&
-	       z__vacate_of(c->arch) == c->arch->vacate;
+	       c->frames != NULL;
 }
 
 static bool ram_makes_sense(const struct z_pager_config *c)
