@@ -313,6 +313,8 @@ static bool too_many(struct zl_port *port)
 static void move_release(void *ctx, struct z_page_op *ops, size_t n)
 {
 	struct zl_port *port = ctx;
+
+	zl_drop_begin(port);
 	for (size_t i = 0; i < n; i++) {
 		uint64_t *e = zl_pt_at(port, ops[i].va);
 		struct z_entry old = zl_pt_entry(*e);
