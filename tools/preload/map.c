@@ -30,7 +30,6 @@
 #define ALIGN_SEGMENT ((size_t)32 << 20)
 
 static size_t threshold = (size_t)256 << 10; /* fixed after the pager is open */
-static atomic_bool protected_ever;
 static _Atomic uint64_t unpaged;
 
 void zp_map_open(void)
@@ -45,11 +44,6 @@ void zp_map_open(void)
 uint64_t zp_unpaged_bytes(void)
 {
 	return atomic_load(&unpaged);
-}
-
-bool zp_protected_ever(void)
-{
-	return atomic_load_explicit(&protected_ever, memory_order_relaxed);
 }
 
 int zp_errno(int error)
@@ -80,17 +74,32 @@ static bool wants_paging(size_t bytes, int prot, int flags)
 	       bytes >= threshold && bytes <= SIZE_MAX - Z_PAGE_MASK;
 }
 
+static bool is_plain(int prot)
+{
+	return prot == (PROT_READ | PROT_WRITE);
+}
+
+/* The kernel's call, after which what is plain is forgotten. What is not was made known before. */
+static int protect(void *address, size_t bytes, int prot)
+{
+	int error = zp_sys_mprotect(address, bytes, prot);
+
+	if (error == 0 && is_plain(prot)) {
+		zp_protected_remove(address, bytes);
+	}
+	return error;
+}
+
 /* The window may still carry the permissions of what was mapped there before. */
 static int permit(void *address, size_t bytes, int prot)
 {
-	bool plain = prot == (PROT_READ | PROT_WRITE);
-
-	if (!plain) {
-		atomic_store(&protected_ever, true);
-	} else if (!atomic_load_explicit(&protected_ever, memory_order_relaxed)) {
+	bytes = whole_pages(bytes);
+	if (!is_plain(prot)) {
+		zp_protected_add(address, bytes);
+	} else if (!zp_protected(address, bytes)) {
 		return 0;
 	}
-	return zp_sys_mprotect(address, whole_pages(bytes), prot);
+	return protect(address, bytes, prot);
 }
 
 static void *map_paged(struct zpager *z, size_t bytes, int prot)
@@ -377,7 +386,9 @@ static int prepare_protect(struct zpager *z, void *address, size_t bytes, int pr
 		error = zpager_page_out(z, address, bytes);
 	}
 	zp_leave(&entry);
-	atomic_store(&protected_ever, true);
+	if (!is_plain(prot)) {
+		zp_protected_add(address, bytes);
+	}
 	return error == 0 ? 0 : zp_errno(Z_ERR_NOMEM);
 }
 
@@ -393,7 +404,8 @@ ZP_EXPORT int mprotect(void *address, size_t bytes, int prot)
 	if (z != NULL && bytes > 0 && prepare_protect(z, address, whole_pages(bytes), prot) != 0) {
 		return -1;
 	}
-	return zp_sys_mprotect(address, bytes, prot);
+	return z != NULL ? protect(address, whole_pages(bytes), prot)
+			 : zp_sys_mprotect(address, bytes, prot);
 }
 
 ZP_EXPORT int pkey_mprotect(void *address, size_t bytes, int prot, int key)
@@ -407,6 +419,10 @@ ZP_EXPORT int pkey_mprotect(void *address, size_t bytes, int prot, int key)
 	}
 	if (z != NULL && bytes > 0 && prepare_protect(z, address, whole_pages(bytes), prot) != 0) {
 		return -1;
+	}
+	if (z != NULL) {
+		/* A key may forbid what the permission allows. */
+		zp_protected_add(address, whole_pages(bytes));
 	}
 	return (int)syscall(SYS_pkey_mprotect, address, bytes, prot, key);
 }

@@ -116,9 +116,16 @@ void *zp_real(const char *name);
 void zp_map_open(void);
 uint64_t zp_unpaged_bytes(void);
 
-/* zp_protected_ever - was anything in the window ever anything else than readable and writable? */
-bool zp_protected_ever(void);
 int zp_errno(int error);
+
+/*
+ * protected.c: what of the window is not plainly readable and writable. zp_protected - may some of the range
+ * be that? zp_protected_add - before it becomes so. zp_protected_remove - all of it is plain again. Whole
+ * pages; any thread, signal handlers too.
+ */
+bool zp_protected(const void *address, size_t bytes);
+void zp_protected_add(const void *address, size_t bytes);
+void zp_protected_remove(const void *address, size_t bytes);
 
 /* fds.c: the pager's file descriptors lie high, and the program cannot close them. */
 struct zp_fd_fill {

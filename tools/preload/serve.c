@@ -75,7 +75,7 @@ size_t zp_reach(long address, size_t bytes, bool write)
 		return bytes;
 	}
 	zp_enter(&entry);
-	if (zp_protected_ever() || !zpager_is_mapped(z, from, bytes)) {
+	if (zp_protected(from, bytes) || !zpager_is_mapped(z, from, bytes)) {
 		reach = 0;
 		while (reach < bytes) {
 			const char *page = from + reach - (((uintptr_t)from + reach) & Z_PAGE_MASK);
