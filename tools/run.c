@@ -49,7 +49,8 @@ static int help(void)
 		"  --reclaim WHO       who keeps page frames free: fault (default): whoever finds "
 		"too\n"
 		"                      few of them; thread: a thread, on another processor\n"
-		"  --mechanism NAME    how pages leave: auto (default), copy-move or copy\n"
+		"  --mechanism NAME    how pages move: auto (default), copy-move, copy-recycle or "
+		"copy\n"
 		"  --stats FILE        write all counters there, as JSON\n"
 		"\n"
 		"Ends with the program's status or signal, after one line of summary on stderr.\n"
@@ -107,7 +108,7 @@ static int check_options(struct run_options *options)
 {
 	static const char *const fault_modes[] = {"monitor", "signal", "auto", NULL};
 	static const char *const reclaims[] = {"fault", "thread", NULL};
-	static const char *const mechanisms[] = {"auto", "copy-move", "copy", NULL};
+	static const char *const mechanisms[] = {"auto", "copy-move", "copy-recycle", "copy", NULL};
 	int status = check_ram(options);
 
 	if (status != 0) {
@@ -124,7 +125,8 @@ static int check_options(struct run_options *options)
 		return cmd_fail(EXIT_USAGE, "--reclaim %s: use fault or thread", options->reclaim);
 	}
 	if (!is_one_of(options->mechanism, mechanisms)) {
-		return cmd_fail(EXIT_USAGE, "--mechanism %s: use auto, copy-move or copy",
+		return cmd_fail(EXIT_USAGE,
+				"--mechanism %s: use auto, copy-move, copy-recycle or copy",
 				options->mechanism);
 	}
 	if (options->stats != NULL && !cmd_can_write(options->stats)) {

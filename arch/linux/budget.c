@@ -115,6 +115,7 @@ static int charge_store(void *ctx, size_t pages)
 	}
 	atomic_fetch_add(&b->store, n);
 	note_in_service(z);
+	zl_staging_came(&z->port, n);
 	return 0;
 }
 
@@ -181,6 +182,8 @@ int zl_budget_map(struct zpager *z, int64_t pages)
 		if (atomic_compare_exchange_strong(&b->table, &have, (uint32_t)need)) {
 			if (!more) {
 				z_pager_uncharge(z->pager, n);
+			} else {
+				zl_staging_came(&z->port, n);
 			}
 			break;
 		}
@@ -218,6 +221,7 @@ int zl_budget_set(struct zpager *z, uint64_t ram_bytes)
 	uint32_t old = atomic_exchange(&b->put_aside, b->nframes - (uint32_t)frames);
 	note_in_service(z);
 	int error = z_pager_set_frames(z->pager, (uint32_t)frames);
+	zl_staging_came(&z->port, b->nframes - frames);
 	if (error == Z_ERR_INVAL) {
 		atomic_store(&b->put_aside, old);
 		note_in_service(z);

@@ -11,7 +11,9 @@
  * reported, and waits in the core until the page is out, or is back. With a lobby (lobby.c) a dirty
  * page is not protected but moved there; clean ones, which are protected, stay where they are.
  *
- * scratch: FILL gives one of nslots staging pages. SAVE gives the page itself, unless the program may not read
+ * "copy-recycle" is the same with runs of pages moved instead, in (place.c) and out (here, staging.c).
+ *
+ * scratch: FILL gives a staging page. SAVE gives the page itself, unless the program may not read
  * it: then a new page with a copy read through /proc/self/mem.
  *
  * Locks: as arch.h says; scratch and scratch_done use atomics only.
@@ -190,18 +192,37 @@ static size_t copy_detach(void *ctx, struct z_page_op *ops, size_t n)
 	return failed;
 }
 
-/* The RAM goes, in the window or in the lobby. */
+/* The RAM of a page goes, in the window or in the lobby. */
+static void vacate_one(struct zl_port *port, uintptr_t va)
+{
+	uint64_t e = __atomic_load_n(zl_pt_at(port, va), __ATOMIC_RELAXED);
+
+	zl_drop_add(port,
+		    (e & ZL_PT_LOBBY) != 0 ? (uintptr_t)zl_lobby_page(port, zl_pt_place(e)) : va);
+}
+
+/* Of a run of neighbours, how many are to be kept in staging; the others are to be dropped. */
+static size_t keep(struct zl_port *port, uintptr_t va, size_t pages, bool alone)
+{
+	return zl_worth_moving(port, pages, alone) ? zl_staging_keep(port, va, pages) : 0;
+}
+
 static void copy_vacate(void *ctx, const struct z_page_op *ops, size_t n)
 {
 	struct zl_port *port = ctx;
+	bool alone = zl_worth_moving(port, n, true) && zl_alone(port);
 
 	zl_drop_begin(port);
-	for (size_t i = 0; i < n; i++) {
-		uint64_t e = __atomic_load_n(zl_pt_at(port, ops[i].va), __ATOMIC_RELAXED);
+	for (size_t first = 0; first < n;) {
+		size_t end = first + 1;
 
-		zl_drop_add(port, (e & ZL_PT_LOBBY) != 0
-					  ? (uintptr_t)zl_lobby_page(port, zl_pt_place(e))
-					  : ops[i].va);
+		while (end < n && ops[end].va == ops[end - 1].va + Z_PAGE_SIZE) {
+			end++;
+		}
+		first += keep(port, ops[first].va, end - first, alone);
+		for (; first < end; first++) {
+			vacate_one(port, ops[first].va);
+		}
 	}
 	zl_drop_now(port);
 }

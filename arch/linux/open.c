@@ -71,22 +71,32 @@ static int choose_mode(struct zpager *z, const struct zpager_options *o, struct 
 	return 0;
 }
 
+/* In signal mode the program pins what it hands to the kernel: no device writes to its pages. */
+static const char *best_mechanism(const struct zpager *z)
+{
+	if (z->sigbus) {
+		return zl_probe_runs_move_cheaply() ? "copy-recycle" : "copy";
+	}
+	return zl_probe()->move ? "copy-move" : "copy";
+}
+
 static int choose_mechanism(struct zpager *z, const struct zpager_options *o, struct text *text)
 {
+	static const char *const names[] = {"copy", "copy-recycle", "copy-move", "move"};
 	const char *mechanism = or_default(o->mechanism, "auto");
 
 	if (is(mechanism, "auto")) {
-		/* In signal mode the program pins what it hands to the kernel: no device writes here. */
-		z->mechanism = zl_probe()->move && !z->sigbus ? "copy-move" : "copy";
-	} else if (is(mechanism, "copy")) {
-		z->mechanism = "copy";
-	} else if (is(mechanism, "copy-move")) {
-		z->mechanism = "copy-move";
-	} else if (is(mechanism, "move")) {
-		z->mechanism = "move";
-	} else {
+		mechanism = best_mechanism(z);
+	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (is(mechanism, names[i])) {
+			z->mechanism = names[i];
+		}
+	}
+	if (z->mechanism == NULL) {
 		return say(text, Z_ERR_INVAL,
-			   "unknown mechanism \"%s\": use copy, copy-move, move or auto",
+			   "unknown mechanism \"%s\": use copy, copy-recycle, copy-move, move or "
+			   "auto",
 			   mechanism);
 	}
 	if (z->inherit && is(z->mechanism, "move")) {

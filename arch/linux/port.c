@@ -46,6 +46,10 @@ static int register_all(struct zl_port *port)
 		error = zl_uffd_register(port->uffd, (uintptr_t)port->pool,
 					 port->nframes * Z_PAGE_SIZE, UFFDIO_REGISTER_MODE_WP);
 	}
+	if (error == 0 && port->staging.recycles) {
+		error = zl_uffd_register(port->uffd, (uintptr_t)port->staging.pages,
+					 port->staging.n * Z_PAGE_SIZE, UFFDIO_REGISTER_MODE_WP);
+	}
 	if (error == 0 && port->lobby != NULL) {
 		error = zl_uffd_register(port->uffd, (uintptr_t)port->lobby,
 					 ZL_LOBBY_PAGES * Z_PAGE_SIZE, UFFDIO_REGISTER_MODE_WP);
@@ -111,32 +115,43 @@ static int open_window(struct zl_port *port, const struct zl_port_config *config
 	return port->pt != NULL ? 0 : Z_ERR_NOMEM;
 }
 
-static size_t batch_bytes(uint32_t batch)
+static bool recycles(const char *mechanism)
 {
-	return batch * (sizeof(struct iovec) + sizeof(uint16_t));
+	return strcmp(mechanism, "copy-recycle") == 0;
 }
 
-static int open_batch(struct zl_port *port)
+/* Of the small arrays: ranges and order of a batch, and frames of the staging pages. */
+static size_t array_bytes(const char *mechanism, uint32_t nframes, uint32_t batch)
 {
-	port->drop.ranges = zl_pages_alloc(batch_bytes(port->batch));
+	return batch * (sizeof(struct iovec) + sizeof(uint16_t)) +
+	       (zl_staging_pages(nframes, batch, recycles(mechanism)) + 1) * sizeof(uint32_t);
+}
+
+static int open_arrays(struct zl_port *port, const char *mechanism)
+{
+	size_t bytes = array_bytes(mechanism, port->nframes, port->batch);
+
+	port->array_bytes = bytes;
+	port->drop.ranges = zl_pages_alloc(bytes);
 	port->order = (uint16_t *)(void *)(port->drop.ranges + port->batch);
 	return port->drop.ranges != NULL ? 0 : Z_ERR_NOMEM;
 }
 
-static int open_copy(struct zl_port *port)
+static int open_copy(struct zl_port *port, const char *mechanism)
 {
+	/* After the order of a batch, which may end in the middle of a word. */
+	uintptr_t words = ((uintptr_t)(port->order + port->batch) + 3) & ~(uintptr_t)3;
+
 	port->ops = zl_copy_ops;
-	port->nslots = zl_port_slots(port->nframes);
-	port->ops.scratch_slots = port->nslots;
-	port->slots = zl_pages_alloc(port->nslots * Z_PAGE_SIZE);
-	return port->slots != NULL ? 0 : Z_ERR_NOMEM;
+	port->ops.scratch_slots = zl_port_slots(port->nframes);
+	return zl_staging_open(port, recycles(mechanism), (_Atomic uint32_t *)words);
 }
 
 static int open_mechanism(struct zl_port *port, const struct zl_port_config *config, char *text,
 			  size_t text_bytes)
 {
 	if (strcmp(config->mechanism, "copy") == 0) {
-		return open_copy(port);
+		return open_copy(port, config->mechanism);
 	}
 	if (!port->features->move) {
 		TEXT("mechanism %s needs UFFDIO_MOVE (Linux 6.8): use copy", config->mechanism);
@@ -145,8 +160,8 @@ static int open_mechanism(struct zl_port *port, const struct zl_port_config *con
 	if (strcmp(config->mechanism, "move") == 0) {
 		return zl_move_open(port);
 	}
-	int error = open_copy(port);
-	return error == 0 ? zl_lobby_open(port) : error;
+	int error = open_copy(port, config->mechanism);
+	return error == 0 && !recycles(config->mechanism) ? zl_lobby_open(port) : error;
 }
 
 int zl_port_open(struct zl_port *port, const struct zl_port_config *config, char *text,
@@ -167,7 +182,7 @@ int zl_port_open(struct zl_port *port, const struct zl_port_config *config, char
 		error = open_window(port, config, text, text_bytes);
 	}
 	if (error == 0) {
-		error = open_batch(port);
+		error = open_arrays(port, config->mechanism);
 	}
 	if (error == 0) {
 		error = open_mechanism(port, config, text, text_bytes);
@@ -200,8 +215,8 @@ static void close_fd(int fd)
 
 void zl_port_close(struct zl_port *port)
 {
-	unmap_pages(port->drop.ranges, batch_bytes(port->batch));
-	unmap_pages(port->slots, port->nslots * Z_PAGE_SIZE);
+	unmap_pages(port->drop.ranges, port->array_bytes);
+	zl_staging_close(port);
 	unmap_pages(port->lobby, ZL_LOBBY_PAGES * Z_PAGE_SIZE);
 	unmap_pages(port->pool, port->nframes * Z_PAGE_SIZE);
 	unmap_pages(port->pool_touched, zl_move_bitmap_bytes(port->nframes));
@@ -226,6 +241,9 @@ int zl_port_reopen(struct zl_port *port, bool sigbus, bool user_only)
 	}
 	open_helpers(port);
 	zl_env_reset(&port->env);
+	if (port->staging.recycles) {
+		zl_staging_forget(port);
+	}
 	return register_all(port);
 }
 
@@ -248,7 +266,11 @@ uint32_t zl_port_slots(uint32_t nframes)
 size_t zl_port_fixed_bytes(const char *mechanism, uint32_t nframes, uint32_t batch)
 {
 	size_t staging = zl_port_slots(nframes) * Z_PAGE_SIZE +
-			 batch_bytes(batch > Z_BATCH_MAX ? batch : Z_BATCH_MAX);
+			 array_bytes(mechanism, nframes, batch > Z_BATCH_MAX ? batch : Z_BATCH_MAX);
+
+	if (recycles(mechanism) && zl_port_slots(nframes) == ZL_SLOTS_MAX) {
+		staging += ZL_GIVE_BACK * Z_PAGE_SIZE;
+	}
 
 	return strcmp(mechanism, "move") == 0 ? staging + 2 * zl_move_bitmap_bytes(nframes)
 					      : staging;

@@ -29,10 +29,32 @@
 #define ZL_SLOTS_MAX   64
 #define ZL_LOBBY_PAGES 512
 
+/* Staging pages: those that are filled at the same time, and those that keep the RAM of a batch that left. */
+#define ZL_STAGING_WORDS 9
+#define ZL_STAGING_MAX   (64 * ZL_STAGING_WORDS)
+
+/* RAM that is kept too long is given back by so many pages with one call. */
+#define ZL_GIVE_BACK 32
+
 /* Ranges whose RAM is to be dropped, collected so that there is one shoot-down for all. */
 struct zl_drop {
 	size_t n;
 	struct iovec *ranges; /* as many as a batch has pages */
+};
+
+/*
+ * Staging of "copy": where a store fills a page, and what UFFDIO_COPY copies, or UFFDIO_MOVE moves, from.
+ * Whoever has set the bit of a page in used has the page and its other bit.
+ */
+struct zl_staging {
+	char *pages;                             /* [I] n of them; registered if it recycles */
+	uint32_t n;                              /* [I] */
+	bool recycles;                           /* [I] RAM that leaves the window may stay here */
+	_Atomic uint64_t used[ZL_STAGING_WORDS]; /* [A] bit a page */
+	_Atomic uint64_t ram[ZL_STAGING_WORDS];  /* [A] bit a page: it has RAM */
+	_Atomic uint32_t *frame; /* [A] of each, what for: frame number + 1; 0: nothing */
+	_Atomic uint32_t nram;   /* [A] bits of ram */
+	_Atomic uint32_t owed;   /* [A] pages that came in with RAM from elsewhere */
 };
 
 struct zl_port {
@@ -48,19 +70,16 @@ struct zl_port {
 	int pidfd;                          /* [I] ourselves, for process_madvise; -1: not used */
 	int mem_fd;                         /* [I] /proc/self/mem; -1: not used */
 
-	/* Staging of "copy": where a store fills a page, and what UFFDIO_COPY copies from. */
-	char *slots;                               /* [I] */
-	uint32_t nslots;                           /* [I] */
-	_Atomic uint64_t slots_used;               /* [A] bit a slot */
-	_Atomic uint64_t slot_frame[ZL_SLOTS_MAX]; /* [A] frame number + 1 */
+	struct zl_staging staging;
 
 	/* Where "copy" moves dirty pages to; see lobby.c. NULL: it does not. */
 	char *lobby;                              /* [I] ZL_LOBBY_PAGES pages, registered */
 	uint64_t lobby_used[ZL_LOBBY_PAGES / 64]; /* [P] bit a place */
 	bool forked;                              /* [P] pages may be shared with a child */
 
-	uint32_t batch;            /* [I] pages that leave together at most */
-	uint16_t *order;           /* [P] a batch by address */
+	uint32_t batch;     /* [I] pages that leave together at most */
+	size_t array_bytes; /* [I] of the ranges of drop, of order, and of the frames of staging */
+	uint16_t *order;    /* [P] a batch by address */
 	pthread_mutex_t drop_lock; /* after P, or without it */
 	struct zl_drop drop;       /* [drop_lock] empty when it is free */
 
@@ -77,7 +96,7 @@ struct zl_port {
 
 /* What to make a port of. */
 struct zl_port_config {
-	const char *mechanism; /* "copy", "copy-move" or "move" */
+	const char *mechanism; /* "copy", "copy-recycle", "copy-move" or "move" */
 	bool sigbus;           /* faults raise SIGBUS in the faulting thread; else they are read */
 	bool user_only;        /* UFFD_USER_MODE_ONLY is enough */
 	uint64_t window_bytes; /* wanted */
@@ -163,9 +182,45 @@ size_t zl_protect_some(struct zl_port *port, const struct z_page_op *ops, const 
 
 /* ---- staging.c ---------------------------------------------------------------------------- */
 
+/*
+ * zl_staging_pages - how many there are; a mechanism that recycles has room for the RAM of a batch.
+ * zl_staging_open - make them; frame: so many words, zeroed, that outlive them. 0 | Z_ERR_NOMEM.
+ */
+uint32_t zl_staging_pages(uint32_t nframes, uint32_t batch, bool recycles);
+int zl_staging_open(struct zl_port *port, bool recycles, _Atomic uint32_t *frame);
+void zl_staging_close(struct zl_port *port);
+
+/* zl_staging_forget - in a forked child: what is kept is dropped; its RAM is shared with the parent. */
+void zl_staging_forget(struct zl_port *port);
+
 /* zl_slot_take - a staging page for the frame. zl_slot_give - it is not needed any more. */
 char *zl_slot_take(struct zl_port *port, z_phys_t phys);
 void zl_slot_give(struct zl_port *port, const char *slot);
+
+/* zl_slot_find - the number of the staging page of a frame, first tried at hint; n if there is none. */
+uint32_t zl_slot_find(const struct zl_port *port, z_phys_t phys, uint32_t hint);
+
+/* zl_slot_is_of - is it the staging page of that frame, not placed yet? */
+bool zl_slot_is_of(const struct zl_port *port, uint32_t slot, z_phys_t phys);
+
+/* zl_slot_set_placed - the page is in the window already. zl_slot_is_placed - is it? */
+void zl_slot_set_placed(struct zl_port *port, uint32_t slot);
+bool zl_slot_is_placed(const struct zl_port *port, uint32_t slot);
+
+/*
+ * zl_staging_left - the RAM of the pages from slot on has been moved away.
+ * zl_staging_came - pages came into the window with RAM that was not here: as much of what is kept goes.
+ * zl_staging_keep - take pages from va on out of the window with their RAM, as many as there is room for.
+ *   Returns how many; the rest is still there. The caller holds drop_lock.
+ */
+void zl_staging_left(struct zl_port *port, uint32_t slot, size_t pages);
+void zl_staging_came(struct zl_port *port, size_t pages);
+size_t zl_staging_keep(struct zl_port *port, uintptr_t va, size_t pages);
+
+/* ---- place.c ------------------------------------------------------------------------------ */
+
+/* zl_worth_moving - is a run of so many pages moved cheaper than it is copied? alone: see zl_alone. */
+bool zl_worth_moving(const struct zl_port *port, size_t pages, bool alone);
 
 /* zl_copy_place, zl_copy_attach - hooks of "copy". */
 size_t zl_copy_place(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as);

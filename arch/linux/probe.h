@@ -24,4 +24,7 @@ struct zl_features {
 /* zl_probe - the answer, found out at the first call. Any thread, not a signal handler. */
 const struct zl_features *zl_probe(void);
 
+/* zl_probe_runs_move_cheaply - as timed at the first call (probe_runs.c). Any thread, not a signal handler. */
+bool zl_probe_runs_move_cheaply(void);
+
 #endif /* ZL_PROBE_H */

@@ -1,222 +1,296 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * staging.c - how pages come in by UFFDIO_COPY: staging pages, place() and attach() of "copy".
+ * staging.c - staging pages: where a store fills a page before it comes in.
  *
- * Theory. A store fills a staging page, and the kernel copies from there. The lowest free one is
- * taken, because it is warm, and because pages that are filled together then lie beside each other:
- * neighbours of the window whose staging pages are neighbours too come in with one call. If it stops
- * on the way, what is left comes in page by page, which knows what to do about each.
+ * Theory. The lowest free page that has RAM is taken, because it is warm, and because pages that are filled
+ * together then lie beside each other, so that they can come in together (place.c).
  *
- * Locks: staging pages are taken and given with atomics alone, and pages are placed without a lock; attach
- * with the pager lock held.
+ * "copy-recycle" moves runs of pages in, and with them their RAM. It comes from runs of pages that leave: they are
+ * moved here, which costs less than it does the kernel to take a page back and to give out another. So RAM that
+ * is kept here belongs to frames that are free. When pages come in by copy, with RAM of the kernel's, those
+ * frames are in use, and as many pages that are kept are given back, some at a time. RAM in the window and here
+ * is thus never more than all frames have, and the slots.
+ *
+ * Locks: atomics; who has set a page's bit in used has the page. zl_staging_keep: drop_lock.
  */
-#include <errno.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "port.h"
 #include "uffd.h"
 
-#define SLOT_PLACED (UINT64_C(1) << 63) /* in slot_frame: the page is in the window already */
+#define PLACED (UINT32_C(1) << 31) /* in frame[]: the page is in the window already */
 
-static uint64_t frame_key(z_phys_t phys)
+uint32_t zl_staging_pages(uint32_t nframes, uint32_t batch, bool recycles)
 {
-	return phys.v / Z_PAGE_SIZE + 1;
+	uint32_t slots = zl_port_slots(nframes);
+	uint32_t most = ZL_STAGING_MAX - slots;
+
+	if (!recycles || slots < ZL_SLOTS_MAX) {
+		return slots;
+	}
+	return slots + (batch < most ? batch : most);
+}
+
+int zl_staging_open(struct zl_port *port, bool recycles, _Atomic uint32_t *frame)
+{
+	struct zl_staging *s = &port->staging;
+
+	s->n = zl_staging_pages(port->nframes, port->batch, recycles);
+	s->recycles = s->n > zl_port_slots(port->nframes);
+	s->frame = frame;
+	s->pages = zl_pages_alloc(s->n * Z_PAGE_SIZE);
+	return s->pages != NULL ? 0 : Z_ERR_NOMEM;
+}
+
+void zl_staging_close(struct zl_port *port)
+{
+	if (port->staging.pages != NULL) {
+		munmap(port->staging.pages, port->staging.n * Z_PAGE_SIZE);
+	}
+}
+
+void zl_staging_forget(struct zl_port *port)
+{
+	struct zl_staging *s = &port->staging;
+
+	(void)madvise(s->pages, s->n * Z_PAGE_SIZE, MADV_DONTNEED);
+	memset(s->ram, 0, sizeof(s->ram));
+	s->nram = 0;
+	s->owed = 0;
+}
+
+/* ---- bits --------------------------------------------------------------------------------- */
+
+static bool has_ram(const struct zl_staging *s, uint32_t i)
+{
+	return (atomic_load_explicit(&s->ram[i / 64], memory_order_relaxed) >> (i % 64) & 1) != 0;
+}
+
+static bool is_used(const struct zl_staging *s, uint32_t i)
+{
+	return (atomic_load_explicit(&s->used[i / 64], memory_order_relaxed) >> (i % 64) & 1) != 0;
+}
+
+/* The page is the caller's, if it was free. */
+static bool claim(struct zl_staging *s, uint32_t i)
+{
+	uint64_t bit = UINT64_C(1) << (i % 64);
+
+	return (atomic_fetch_or_explicit(&s->used[i / 64], bit, memory_order_acquire) & bit) == 0;
+}
+
+static void unclaim(struct zl_staging *s, uint32_t i)
+{
+	atomic_fetch_and_explicit(&s->used[i / 64], ~(UINT64_C(1) << (i % 64)),
+				  memory_order_release);
+}
+
+/* The caller has claimed the page. */
+static void set_ram(struct zl_staging *s, uint32_t i, bool has)
+{
+	uint64_t bit = UINT64_C(1) << (i % 64);
+
+	if (has_ram(s, i) == has) {
+		return;
+	}
+	if (has) {
+		atomic_fetch_or_explicit(&s->ram[i / 64], bit, memory_order_relaxed);
+		atomic_fetch_add_explicit(&s->nram, 1, memory_order_relaxed);
+	} else {
+		atomic_fetch_and_explicit(&s->ram[i / 64], ~bit, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&s->nram, 1, memory_order_relaxed);
+	}
+}
+
+/* The first free page, with RAM if there is one; n if all are in use. */
+static uint32_t first_free(const struct zl_staging *s)
+{
+	uint32_t without = s->n;
+
+	for (uint32_t w = 0; w * 64 < s->n; w++) {
+		uint64_t all =
+			s->n - w * 64 >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << (s->n - w * 64)) - 1;
+		uint64_t free = ~atomic_load_explicit(&s->used[w], memory_order_relaxed) & all;
+		uint64_t warm = free & atomic_load_explicit(&s->ram[w], memory_order_relaxed);
+
+		if (warm != 0) {
+			return w * 64 + (uint32_t)__builtin_ctzll(warm);
+		}
+		if (free != 0 && without == s->n) {
+			without = w * 64 + (uint32_t)__builtin_ctzll(free);
+		}
+	}
+	return without;
+}
+
+/* ---- slots -------------------------------------------------------------------------------- */
+
+static uint32_t frame_key(z_phys_t phys)
+{
+	return (uint32_t)(phys.v / Z_PAGE_SIZE) + 1;
 }
 
 char *zl_slot_take(struct zl_port *port, z_phys_t phys)
 {
-	uint64_t all = port->nslots == 64 ? ~UINT64_C(0) : (UINT64_C(1) << port->nslots) - 1;
-	uint64_t used = atomic_load_explicit(&port->slots_used, memory_order_relaxed);
+	struct zl_staging *s = &port->staging;
+	uint32_t i = first_free(s);
 
-	for (;;) {
-		uint64_t free = ~used & all;
-		if (free == 0) {
+	while (i == s->n || !claim(s, i)) {
+		if (i == s->n) {
 			/* The core has broken its promise of scratch_slots: wait, never NULL. */
 			sched_yield();
-			used = atomic_load_explicit(&port->slots_used, memory_order_relaxed);
-			continue;
 		}
-		int i = __builtin_ctzll(free);
-		if (atomic_compare_exchange_weak_explicit(
-			    &port->slots_used, &used, used | (UINT64_C(1) << i),
-			    memory_order_acquire, memory_order_relaxed)) {
-			atomic_store_explicit(&port->slot_frame[i], frame_key(phys),
-					      memory_order_relaxed);
-			return port->slots + (size_t)i * Z_PAGE_SIZE;
-		}
+		i = first_free(s);
 	}
+	set_ram(s, i, true);
+	atomic_store_explicit(&s->frame[i], frame_key(phys), memory_order_relaxed);
+	return s->pages + (size_t)i * Z_PAGE_SIZE;
 }
 
 void zl_slot_give(struct zl_port *port, const char *slot)
 {
-	size_t i = (size_t)(slot - port->slots) / Z_PAGE_SIZE;
+	struct zl_staging *s = &port->staging;
+	uint32_t i = (uint32_t)((size_t)(slot - s->pages) / Z_PAGE_SIZE);
 
-	atomic_store_explicit(&port->slot_frame[i], 0, memory_order_relaxed);
-	atomic_fetch_and_explicit(&port->slots_used, ~(UINT64_C(1) << i), memory_order_release);
+	atomic_store_explicit(&s->frame[i], 0, memory_order_relaxed);
+	unclaim(s, i);
 }
 
-/* The staging page of this frame; nslots if there is none. */
-static uint32_t slot_find(const struct zl_port *port, z_phys_t phys)
+static uint32_t frame_in(const struct zl_port *port, uint32_t slot)
 {
-	uint32_t i = 0;
+	return atomic_load_explicit(&port->staging.frame[slot], memory_order_relaxed);
+}
 
-	while (i < port->nslots &&
-	       (atomic_load_explicit(&port->slot_frame[i], memory_order_relaxed) & ~SLOT_PLACED) !=
-		       frame_key(phys)) {
-		i++;
+uint32_t zl_slot_find(const struct zl_port *port, z_phys_t phys, uint32_t hint)
+{
+	const struct zl_staging *s = &port->staging;
+
+	if (hint < s->n && (frame_in(port, hint) & ~PLACED) == frame_key(phys)) {
+		return hint;
 	}
-	return i;
-}
+	for (uint32_t w = 0; w * 64 < s->n; w++) {
+		uint64_t used = atomic_load_explicit(&s->used[w], memory_order_relaxed);
 
-static bool is_placed(const struct zl_port *port, uint32_t slot)
-{
-	return (atomic_load_explicit(&port->slot_frame[slot], memory_order_relaxed) &
-		SLOT_PLACED) != 0;
-}
+		for (; used != 0; used &= used - 1) {
+			uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(used);
 
-static void set_placed(struct zl_port *port, uint32_t slot)
-{
-	atomic_fetch_or_explicit(&port->slot_frame[slot], SLOT_PLACED, memory_order_relaxed);
-}
-
-static const char *slot_page(const struct zl_port *port, uint32_t slot)
-{
-	return port->slots + (size_t)slot * Z_PAGE_SIZE;
-}
-
-/* ---- place: what takes time, without the lock ---------------------------------------------- */
-
-/* What UFFDIO_COPY may answer, in the words of attach(). */
-static int attach_status(int error)
-{
-	switch (error) {
-	case -EAGAIN:
-		return Z_ERR_AGAIN;
-	case -EBUSY:
-		return Z_ERR_BUSY;
-	default:
-		return Z_ERR_NOMEM;
-	}
-}
-
-static int place_one(struct zl_port *port, const struct z_page_op *op, uint32_t slot, bool protect)
-{
-	int error = zl_uffd_copy(port->uffd, op->va, slot_page(port, slot), protect);
-
-	if (error == -EEXIST) {
-		/* Not by us: HELD and absent is ours alone. Whatever it is, it is not the page. */
-		(void)madvise((void *)op->va, Z_PAGE_SIZE, MADV_DONTNEED);
-		error = zl_uffd_copy(port->uffd, op->va, slot_page(port, slot), protect);
-	}
-	if (error != 0) {
-		return attach_status(error);
-	}
-	set_placed(port, slot);
-	return 0;
-}
-
-/* How many of the ops are neighbours in the window whose staging pages are neighbours from slot on. */
-static uint32_t run_length(const struct zl_port *port, const struct z_page_op *ops, size_t n,
-			   uint32_t slot)
-{
-	uint32_t length = 1;
-
-	while (length < n && slot + length < port->nslots &&
-	       ops[length].va == ops[0].va + length * Z_PAGE_SIZE &&
-	       atomic_load_explicit(&port->slot_frame[slot + length], memory_order_relaxed) ==
-		       frame_key(ops[length].phys)) {
-		length++;
-	}
-	return length;
-}
-
-/* Some of the ops, the first at least; its status may be an error. Returns how many. */
-static size_t place_some(struct zl_port *port, struct z_page_op *ops, size_t n, bool protect)
-{
-	uint32_t slot = slot_find(port, ops[0].phys);
-	size_t done = 0;
-
-	if (slot == port->nslots) {
-		ops[0].status = Z_ERR_AGAIN;
-		return 1;
-	}
-	uint32_t run = run_length(port, ops, n, slot);
-	if (run > 1) {
-		done = zl_uffd_copy_run(port->uffd, ops[0].va, slot_page(port, slot), run, protect);
-	}
-	for (uint32_t i = 0; i < done; i++) {
-		set_placed(port, slot + i);
-		ops[i].status = 0;
-	}
-	if (done > 0) {
-		return done;
-	}
-	ops[0].status = place_one(port, &ops[0], slot, protect);
-	return 1;
-}
-
-size_t zl_copy_place(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as)
-{
-	size_t failed = 0;
-	size_t some;
-
-	for (size_t i = 0; i < n; i += some) {
-		some = place_some(ctx, ops + i, n - i, as == Z_ATTACH_CLEAN);
-		failed += ops[i].status != 0;
-	}
-	return failed;
-}
-
-/* ---- attach ------------------------------------------------------------------------------- */
-
-static void attached(struct zl_port *port, struct z_page_op *op, bool clean)
-{
-	uint64_t *e = zl_pt_at(port, op->va);
-	uint64_t bits = ZL_PT_PRESENT | (clean ? ZL_PT_WP : ZL_PT_DIRTY);
-
-	*e = zl_pt_make(Z_ENTRY_IN, *e, op->phys.v) | bits;
-	op->status = 0;
-}
-
-static int attach_one(struct zl_port *port, struct z_page_op *op, bool clean)
-{
-	uint64_t *e = zl_pt_at(port, op->va);
-
-	if ((*e & ZL_PT_LOBBY) != 0) {
-		/* A page-out is undone. */
-		if (zl_lobby_return(port, zl_pt_place(*e), op->va) != 0) {
-			return Z_ERR_NOMEM;
-		}
-		attached(port, op, false);
-	} else if ((*e & ZL_PT_PRESENT) == 0) {
-		uint32_t slot = slot_find(port, op->phys);
-		if (slot == port->nslots) {
-			return Z_ERR_AGAIN;
-		}
-		int error = is_placed(port, slot) ? 0 : place_one(port, op, slot, clean);
-		if (error != 0) {
-			return error;
-		}
-		attached(port, op, clean);
-	} else {
-		bool still = !clean && zl_uffd_protect(port->uffd, op->va, Z_PAGE_SIZE, false) != 0;
-		attached(port, op, clean);
-		if (still) {
-			/* The first write will be reported and lift it. */
-			*e |= ZL_PT_WP;
+			if ((frame_in(port, i) & ~PLACED) == frame_key(phys)) {
+				return i;
+			}
 		}
 	}
-	return 0;
+	return s->n;
 }
 
-size_t zl_copy_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as)
+bool zl_slot_is_of(const struct zl_port *port, uint32_t slot, z_phys_t phys)
 {
-	size_t failed = 0;
+	return frame_in(port, slot) == frame_key(phys);
+}
 
-	for (size_t i = 0; i < n; i++) {
-		ops[i].status = attach_one(ctx, &ops[i], as == Z_ATTACH_CLEAN);
-		failed += ops[i].status != 0;
+bool zl_slot_is_placed(const struct zl_port *port, uint32_t slot)
+{
+	return (frame_in(port, slot) & PLACED) != 0;
+}
+
+void zl_slot_set_placed(struct zl_port *port, uint32_t slot)
+{
+	atomic_fetch_or_explicit(&port->staging.frame[slot], PLACED, memory_order_relaxed);
+}
+
+/* ---- RAM that stays ----------------------------------------------------------------------- */
+
+void zl_staging_left(struct zl_port *port, uint32_t slot, size_t pages)
+{
+	for (size_t i = 0; i < pages; i++) {
+		set_ram(&port->staging, slot + (uint32_t)i, false);
 	}
-	return failed;
+}
+
+/* The last pages with RAM that nobody uses, as far as they are neighbours. */
+static uint32_t give_back(struct zl_staging *s, uint32_t most)
+{
+	uint32_t end = s->n;
+	uint32_t first;
+
+	while (end > 0 && (!has_ram(s, end - 1) || is_used(s, end - 1))) {
+		end--;
+	}
+	first = end;
+	while (first > 0 && end - first < most && has_ram(s, first - 1) && claim(s, first - 1)) {
+		first--;
+	}
+	(void)madvise(s->pages + (size_t)first * Z_PAGE_SIZE, (end - first) * Z_PAGE_SIZE,
+		      MADV_DONTNEED);
+	for (uint32_t i = first; i < end; i++) {
+		set_ram(s, i, false);
+		unclaim(s, i);
+	}
+	return end - first;
+}
+
+void zl_staging_came(struct zl_port *port, size_t pages)
+{
+	struct zl_staging *s = &port->staging;
+
+	if (!s->recycles) {
+		return;
+	}
+	if (atomic_load_explicit(&s->nram, memory_order_relaxed) <= ZL_GIVE_BACK) {
+		atomic_store_explicit(&s->owed, 0, memory_order_relaxed);
+		return;
+	}
+	uint32_t owed = atomic_fetch_add_explicit(&s->owed, (uint32_t)pages, memory_order_relaxed) +
+			(uint32_t)pages;
+	while (owed >= ZL_GIVE_BACK &&
+	       atomic_compare_exchange_strong(&s->owed, &owed, owed - ZL_GIVE_BACK) &&
+	       give_back(s, ZL_GIVE_BACK) > 0) {
+		owed -= ZL_GIVE_BACK;
+	}
+}
+
+/* Free pages without RAM in a row, claimed: at most so many. */
+static uint32_t claim_hole(struct zl_staging *s, size_t most, uint32_t *first_out)
+{
+	uint32_t first = 0;
+	uint32_t n = 0;
+
+	while (first < s->n && (has_ram(s, first) || is_used(s, first) || !claim(s, first))) {
+		first++;
+	}
+	*first_out = first;
+	while (first + n < s->n && n < most &&
+	       (n == 0 || (!has_ram(s, first + n) && claim(s, first + n)))) {
+		n++;
+	}
+	return n;
+}
+
+size_t zl_staging_keep(struct zl_port *port, uintptr_t va, size_t pages)
+{
+	struct zl_staging *s = &port->staging;
+	size_t kept = 0;
+	bool all = true;
+
+	while (kept < pages && all) {
+		uint32_t first;
+		uint32_t n = claim_hole(s, pages - kept, &first);
+		size_t bytes = 0;
+
+		if (n > 0) {
+			(void)zl_uffd_move(port->uffd,
+					   (uintptr_t)s->pages + (size_t)first * Z_PAGE_SIZE,
+					   va + kept * Z_PAGE_SIZE, n * Z_PAGE_SIZE, &bytes);
+		}
+		for (uint32_t i = 0; i < n; i++) {
+			if (i < bytes / Z_PAGE_SIZE) {
+				set_ram(s, first + i, true);
+			}
+			unclaim(s, first + i);
+		}
+		kept += bytes / Z_PAGE_SIZE;
+		all = n > 0 && bytes == n * Z_PAGE_SIZE;
+	}
+	return kept;
 }

@@ -139,7 +139,8 @@ int main(void)
 	}
 	int failed = run("linux-copy", "copy");
 	if (zl_probe()->move) {
-		failed += run("linux-copy-move", "copy-move") + run("linux-move", "move");
+		failed += run("linux-copy-recycle", "copy-recycle") +
+			  run("linux-copy-move", "copy-move") + run("linux-move", "move");
 	}
 	return failed;
 }

@@ -192,7 +192,7 @@ int main(void)
 {
 	static const char *const stores[] = {LIB_RAM_STORE, "lz4:", "file:", "tier:lz4:,file:"};
 	static const char *const modes[] = {"monitor", "signal"};
-	static const char *const mechanisms[] = {"copy", "copy-move", "move"};
+	static const char *const mechanisms[] = {"copy", "copy-recycle", "copy-move", "move"};
 	static struct cell cells[24];
 	static char names[24][64];
 	struct CMUnitTest tests[27] = {

@@ -28,7 +28,9 @@ static void test_options(void **state)
 		{{.eviction = "nosuch"}, Z_ERR_INVAL, "clock"},
 		{{.reclaim = "nosuch"}, Z_ERR_INVAL, "thread"},
 		{{.fault_mode = "fast"}, Z_ERR_INVAL, "use signal, monitor or auto"},
-		{{.mechanism = "teleport"}, Z_ERR_INVAL, "use copy, copy-move, move or auto"},
+		{{.mechanism = "teleport"},
+		 Z_ERR_INVAL,
+		 "use copy, copy-recycle, copy-move, move or auto"},
 		{{.window_bytes = 4096}, Z_ERR_INVAL, "window"},
 		{{.window_bytes = UINT64_MAX}, Z_ERR_INVAL, "window"},
 	};

@@ -179,7 +179,8 @@ int main(void)
 {
 	static struct mode modes[] = {{"monitor", "copy"},     {"monitor", "copy-move"},
 				      {"monitor", "move"},     {"signal", "copy"},
-				      {"signal", "copy-move"}, {"signal", "move"}};
+				      {"signal", "copy-move"}, {"signal", "copy-recycle"},
+				      {"signal", "move"}};
 	struct CMUnitTest tests[6];
 	static char names[6][32];
 

@@ -44,7 +44,7 @@ refused 2 'too small' run --ram 64K -- true
 refused 2 'more than this machine has' run --ram 4096T -- true
 refused 2 'no algorithm of that name; use one of .*clock' run --eviction none -- true
 refused 2 'use monitor, signal or auto' run --fault-mode none -- true
-refused 2 'use auto, copy-move or copy' run --mechanism none -- true
+refused 2 'use auto, copy-move, copy-recycle or copy' run --mechanism none -- true
 refused 2 'store' run --store none: -- true
 refused 2 'store' run --store 'file:/no/such/folder' -- true
 refused 2 'store' run --store 'lz4:size=none' -- true
