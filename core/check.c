@@ -209,10 +209,14 @@ struct entry_census {
 	uint64_t out;
 };
 
-static int check_entry(struct z_pager *p, uintptr_t va, struct entry_census *c)
+/* *kind_out: of the entry. */
+static int check_entry(struct z_pager *p, uintptr_t va, struct entry_census *c,
+		       enum z_entry_kind *kind_out)
 {
 	struct z_entry e = z__entry(p, va);
 	const struct z_page_frame *pf;
+
+	*kind_out = e.kind;
 
 	if (e.kind == Z_ENTRY_UNMAPPED)
 		return 22;
@@ -227,6 +231,20 @@ static int check_entry(struct z_pager *p, uintptr_t va, struct entry_census *c)
 	if (e.kind == Z_ENTRY_IN)
 		return z__frame_state(pf) == Z_FRAME_RESIDENT ? 0 : 24;
 	return z_page_frame_is_busy(pf) ? 0 : 24;
+}
+
+static int check_entries(struct z_pager *p, const struct z_region *r, struct entry_census *c)
+{
+	enum z_entry_kind kind;
+	int bad = 0;
+
+	for (size_t n = 0; n < r->pages && bad == 0;) {
+		uintptr_t va = z__page_va(r->va, n);
+
+		bad = check_entry(p, va, c, &kind);
+		n += z__step(p, va, r->pages - n, kind);
+	}
+	return bad;
 }
 
 static uint32_t frames_with_page(const struct z_pager *p)
@@ -249,10 +267,8 @@ static int check_pages(struct z_pager *p)
 	struct z_store_stats store = {0};
 	int bad = check_regions(p);
 
-	for (uint32_t i = 0; i < p->nregions && bad == 0; i++) {
-		for (size_t n = 0; n < p->regions[i].pages && bad == 0; n++)
-			bad = check_entry(p, z__page_va(p->regions[i].va, n), &c);
-	}
+	for (uint32_t i = 0; i < p->nregions && bad == 0; i++)
+		bad = check_entries(p, &p->regions[i], &c);
 	if (bad != 0)
 		return bad;
 	if (c.with_frame != frames_with_page(p))

@@ -191,6 +191,8 @@ Z__ON_THE_WAY int attempt(struct z_pager *p, const struct z_request *r, struct z
 
 	if (!has_to_be_loaded(&e, r))
 		return answer(p, &e, r, pf_out);
+	if (e.kind == Z_ENTRY_UNTOUCHED && z__prepare(p, r->va, 1) != Z_OK)
+		return Z_ERR_NOMEM;
 	if (*hand == NULL) {
 		uint32_t drops = p->drops;
 

@@ -478,13 +478,19 @@ void z__unpin_frame_locked(struct z_pager *p, struct z_page_frame *pf);
 #endif
 typedef size_t z__place_fn(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as);
 typedef void z__vacate_fn(void *ctx, const struct z_page_op *ops, size_t n);
+typedef int z__prepare_fn(void *ctx, uintptr_t va, size_t pages);
+typedef size_t z__untouched_fn(void *ctx, uintptr_t va, size_t pages);
 #ifdef CONFIG_ZPAGER_RESERVE
 #define z__reserve_batch(config) ((config)->reserve_batch)
 #define z__place_of(arch)        ((arch)->place)
 #define z__vacate_of(arch)       ((arch)->vacate)
+#define z__prepare_of(arch)      ((arch)->prepare)
+#define z__untouched_of(arch)    ((arch)->untouched)
 #else
 #define z__place_of(arch)        ((void)(arch), (z__place_fn *)NULL)
 #define z__vacate_of(arch)       ((void)(arch), (z__vacate_fn *)NULL)
+#define z__prepare_of(arch)      ((void)(arch), (z__prepare_fn *)NULL)
+#define z__untouched_of(arch)    ((void)(arch), (z__untouched_fn *)NULL)
 #define z__reserve_batch(config) ((void)(config), 0U)
 #endif
 #ifdef CONFIG_ZPAGER_EVENTS
@@ -554,6 +560,23 @@ static inline uintptr_t z__page_va(uintptr_t first, size_t index)
 static inline struct z_entry z__entry(struct z_pager *p, uintptr_t va)
 {
 	return p->cfg.arch->entry(p->cfg.arch_ctx, va);
+}
+
+/* How many pages from va on, at least that one, need no look of a walk that passes by UNTOUCHED ones. */
+static inline size_t z__step(struct z_pager *p, uintptr_t va, size_t pages, enum z_entry_kind kind)
+{
+	size_t n = 0;
+
+	if (kind == Z_ENTRY_UNTOUCHED && z__untouched_of(p->cfg.arch) != NULL)
+		n = p->cfg.arch->untouched(p->cfg.arch_ctx, va, pages);
+	return n > 0 ? n : 1;
+}
+
+/* Memory that the port's table wants before the page can be held. 0 | Z_ERR_NOMEM. */
+static inline int z__prepare(struct z_pager *p, uintptr_t va, size_t pages)
+{
+	return z__prepare_of(p->cfg.arch) != NULL ? p->cfg.arch->prepare(p->cfg.arch_ctx, va, pages)
+						  : Z_OK;
 }
 
 static inline bool z__in_window(const struct z_pager *p, uintptr_t va)

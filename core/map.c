@@ -81,7 +81,7 @@ int z__quiesce_locked(struct z_pager *p, uintptr_t va, size_t pages, enum z_pins
 		if (e.kind == Z_ENTRY_IN &&
 		    pin_forbids(p, z__frame_of_phys(p, e.phys), page, allowed))
 			return Z_ERR_BUSY;
-		i++;
+		i += z__step(p, page, pages - i, e.kind);
 	}
 	return Z_OK;
 }
@@ -113,11 +113,13 @@ static void free_chain(struct z_pager *p, struct z_page_frame *chain)
 static void unmap_quiet(struct z_pager *p, uintptr_t va, size_t pages)
 {
 	struct z_page_frame *chain = NULL;
+	size_t step;
 
 	z__forget_out_locked(p, va, pages);
-	for (size_t i = 0; i < pages; i++) {
+	for (size_t i = 0; i < pages; i += step) {
 		struct z_entry e = z__entry(p, z__page_va(va, i));
 
+		step = z__step(p, z__page_va(va, i), pages - i, e.kind);
 		if (e.kind == Z_ENTRY_IN)
 			detach_frame(p, z__frame_of_phys(p, e.phys), &chain);
 	}
@@ -242,6 +244,10 @@ int z_pager_map_stored(struct z_pager *p, size_t pages, unsigned int prot, unsig
 
 	z__lock(p);
 	err = map_locked(p, pages, prot, how, 1, &va);
+	if (err == Z_OK && z__prepare(p, va, pages) != Z_OK) {
+		unmap_quiet(p, va, pages);
+		err = Z_ERR_NOMEM;
+	}
 	if (err == Z_OK)
 		point_at_store(p, va, pages, first);
 	z__unlock(p);

@@ -42,7 +42,8 @@ static int collect(struct z_pager *p, uintptr_t va, size_t pages, struct z_page_
 	int err = Z_OK;
 
 	while (seen < pages && n < p->cfg.batch && err == Z_OK) {
-		struct z_entry e = z__entry(p, z__page_va(va, seen));
+		uintptr_t page = z__page_va(va, seen);
+		struct z_entry e = z__entry(p, page);
 		struct z_page_frame *pf;
 
 		if (e.kind == Z_ENTRY_UNMAPPED) {
@@ -59,7 +60,7 @@ static int collect(struct z_pager *p, uintptr_t va, size_t pages, struct z_page_
 			else
 				pfs[n++] = pf;
 		}
-		seen += err == Z_OK;
+		seen += err == Z_OK ? z__step(p, page, pages - seen, e.kind) : 0;
 	}
 	*n_out = n;
 	*seen_out = seen;
@@ -81,9 +82,13 @@ static int page_out_some(struct z_pager *p, uintptr_t va, size_t pages, size_t *
 	if (err == Z_OK)
 		return collected;
 	/* Which pages of the batch went is for the entries to tell. */
-	for (size_t i = 0; i < *done_out; i++) {
-		if (z__entry(p, z__page_va(va, i)).kind == Z_ENTRY_IN)
+	for (size_t i = 0; i < *done_out;) {
+		struct z_entry e = z__entry(p, z__page_va(va, i));
+
+		if (e.kind == Z_ENTRY_IN)
 			*done_out = i;
+		else
+			i += z__step(p, z__page_va(va, i), *done_out - i, e.kind);
 	}
 	return err;
 }
@@ -139,9 +144,12 @@ static void tell(struct z_pager *p, struct z_page_frame *pf, enum z_advice advic
 
 static void tell_range(struct z_pager *p, uintptr_t va, size_t pages, enum z_advice advice)
 {
-	for (size_t i = 0; i < pages; i++) {
+	size_t step;
+
+	for (size_t i = 0; i < pages; i += step) {
 		struct z_entry e = z__entry(p, z__page_va(va, i));
 
+		step = z__step(p, z__page_va(va, i), pages - i, e.kind);
 		if (e.kind == Z_ENTRY_IN)
 			tell(p, z__frame_of_phys(p, e.phys), advice);
 	}
@@ -168,10 +176,12 @@ void z__forget_out_locked(struct z_pager *p, uintptr_t va, size_t pages)
 {
 	struct z_page_op ops[Z_BATCH_MAX];
 	size_t n = 0;
+	size_t step;
 
-	for (size_t i = 0; i < pages; i++) {
+	for (size_t i = 0; i < pages; i += step) {
 		struct z_entry e = z__entry(p, z__page_va(va, i));
 
+		step = z__step(p, z__page_va(va, i), pages - i, e.kind);
 		if (e.kind != Z_ENTRY_OUT)
 			continue;
 		ops[n++] = (struct z_page_op){
@@ -231,13 +241,18 @@ static int drop_batch(struct z_pager *p, uintptr_t va, size_t pages)
 static int drop(struct z_pager *p, uintptr_t va, size_t pages)
 {
 	int err = z__quiesce_locked(p, va, pages, Z_PINS_NONE);
+	size_t n;
 
 	if (err == Z_OK)
 		z__forget_out_locked(p, va, pages);
-	for (size_t i = 0; i < pages && err == Z_OK; i += Z_BATCH_MAX) {
-		size_t n = pages - i < Z_BATCH_MAX ? pages - i : Z_BATCH_MAX;
+	for (size_t i = 0; i < pages && err == Z_OK; i += n) {
+		uintptr_t page = z__page_va(va, i);
 
-		err = drop_batch(p, z__page_va(va, i), n);
+		n = z__step(p, page, pages - i, z__entry(p, page).kind);
+		if (n > 1)
+			continue;
+		n = pages - i < Z_BATCH_MAX ? pages - i : Z_BATCH_MAX;
+		err = drop_batch(p, page, n);
 	}
 	return err;
 }

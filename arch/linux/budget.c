@@ -4,9 +4,10 @@
  * store and the page table take while running is taken out of the frames.
  *
  * Theory. The metadata of n frames grows with n, so n is found by lowering it until all fits. Frames
- * lent to the store are the core's charge; the page table (8 bytes for each page that is mapped) is
- * charged the same way, in whole pages, when memory is mapped. The store is held to three quarters
- * of the budget, so that something is left to work with.
+ * lent to the store are the core's charge; the page table (8 bytes a page) is charged the same way, in
+ * whole pages, as pages are touched (table.h). Unless the user overcommits, what it may still come to is kept
+ * free of the store's hand and of a lower budget. The store is held to three quarters of the budget, so that something is
+ * left to work with.
  *
  * Locks: none; atomics. What a store charges while it is being opened is noted, and charged to the
  * pager as soon as that exists.
@@ -17,6 +18,7 @@
 #include "instance.h"
 
 #define FRAMES_LEAST    16U
+#define FRAMES_KEPT     4U  /* z_pager_charge() leaves as many */
 #define RESERVE_SHARE   32U /* of the frames leave in one batch at most */
 #define RESERVE_MOST    512U
 #define REGIONS_COUNTED 256U
@@ -97,6 +99,24 @@ static void note_in_service(struct zpager *z)
 			      memory_order_relaxed);
 }
 
+/* Leaves of the page table that must be there when they are needed. */
+static uint32_t promised(const struct zpager *z)
+{
+	return z->budget.overcommit == 0 ? z->port.table.later : 0;
+}
+
+/* How much store and page table may be charged together. */
+static uint32_t room(const struct zpager *z)
+{
+	const struct zl_budget *b = &z->budget;
+	uint64_t kept = (uint64_t)promised(z) + b->put_aside + FRAMES_KEPT;
+
+	if (b->overcommit != 0) {
+		return UINT32_MAX;
+	}
+	return kept < b->nframes ? (uint32_t)(b->nframes - kept) : 0;
+}
+
 static int charge_store(void *ctx, size_t pages)
 {
 	struct zpager *z = ctx;
@@ -114,6 +134,12 @@ static int charge_store(void *ctx, size_t pages)
 		return Z_ERR_NOSPC;
 	}
 	atomic_fetch_add(&b->store, n);
+	/* After it is noted: a promise made meanwhile has seen it, or is seen here. */
+	if (z->pager != NULL && b->store + b->table > room(z)) {
+		atomic_fetch_sub(&b->store, n);
+		z_pager_uncharge(z->pager, n);
+		return Z_ERR_NOSPC;
+	}
 	note_in_service(z);
 	zl_staging_came(&z->port, n);
 	return 0;
@@ -164,40 +190,64 @@ int zl_budget_begin(struct zpager *z)
 	return noted == 0 ? 0 : z_pager_charge(z->pager, noted, UINT32_MAX);
 }
 
-int zl_budget_map(struct zpager *z, int64_t pages)
-{
-	struct zl_budget *b = &z->budget;
-	uint64_t per_page = Z_PAGE_SIZE / sizeof(uint64_t);
-	uint64_t now = atomic_fetch_add(&b->mapped, (uint64_t)pages) + (uint64_t)pages;
-	uint64_t need = (now + per_page - 1) / per_page;
-	uint32_t have = b->table;
+/* ---- the page table ------------------------------------------------------------------------- */
 
-	while (have != need) {
-		bool more = need > have;
-		uint32_t n = (uint32_t)(more ? need - have : have - need);
-		if (more && z_pager_charge(z->pager, n, UINT32_MAX) != 0) {
-			atomic_fetch_sub(&b->mapped, (uint64_t)pages);
-			return Z_ERR_NOMEM;
-		}
-		if (atomic_compare_exchange_strong(&b->table, &have, (uint32_t)need)) {
-			if (!more) {
-				z_pager_uncharge(z->pager, n);
-			} else {
-				zl_staging_came(&z->port, n);
-			}
-			break;
-		}
-		if (more) {
-			z_pager_uncharge(z->pager, n);
-		}
+static int take_for_table(void *ctx, uint32_t pages)
+{
+	struct zpager *z = ctx;
+
+	if (z_pager_charge(z->pager, pages, UINT32_MAX) != 0) {
+		return Z_ERR_NOMEM;
 	}
+	z->budget.table += pages;
 	note_in_service(z);
+	zl_staging_came(&z->port, pages);
 	return 0;
 }
 
+static void take_for_table_anyway(void *ctx, uint32_t pages)
+{
+	struct zpager *z = ctx;
+
+	if (take_for_table(ctx, pages) != 0) {
+		z->budget.unpaid += pages;
+	}
+}
+
+static void give_of_table(void *ctx, uint32_t pages)
+{
+	struct zpager *z = ctx;
+	struct zl_budget *b = &z->budget;
+	uint32_t unpaid = pages < b->unpaid ? pages : b->unpaid;
+
+	b->unpaid -= unpaid;
+	b->table -= pages - unpaid;
+	z_pager_uncharge(z->pager, pages - unpaid);
+	note_in_service(z);
+}
+
+/* What is promised counts already. */
+static int promise_for_table(void *ctx)
+{
+	const struct zpager *z = ctx;
+
+	return z->budget.store + z->budget.table <= room(z) ? 0 : Z_ERR_NOMEM;
+}
+
+void zl_budget_purse(struct zpager *z, struct zl_purse *purse)
+{
+	*purse = (struct zl_purse){.take = take_for_table,
+				   .take_anyway = take_for_table_anyway,
+				   .give = give_of_table,
+				   .promise = promise_for_table,
+				   .ctx = z};
+}
+
+/* ---- figures, and another budget ------------------------------------------------------------ */
+
 uint64_t zl_budget_metadata(const struct zpager *z)
 {
-	return z->budget.fixed_bytes + (uint64_t)z->budget.table * Z_PAGE_SIZE;
+	return z->budget.fixed_bytes + (uint64_t)z->port.table.taken * Z_PAGE_SIZE;
 }
 
 int zl_budget_set(struct zpager *z, uint64_t ram_bytes)
@@ -209,7 +259,7 @@ int zl_budget_set(struct zpager *z, uint64_t ram_bytes)
 			       "the budget cannot grow past what it was at open (%llu KiB)",
 			       (unsigned long long)(b->open_bytes >> 10));
 	}
-	uint64_t taken = b->fixed_bytes + FRAMES_LEAST * Z_PAGE_SIZE;
+	uint64_t taken = b->fixed_bytes + (FRAMES_LEAST + (uint64_t)promised(z)) * Z_PAGE_SIZE;
 	if (ram_bytes < taken) {
 		return zl_fail(z, Z_ERR_INVAL,
 			       "a budget of %llu KiB is too small: the metadata takes %llu KiB",

@@ -71,8 +71,10 @@ struct zl_budget {
 	uint32_t store_limit;       /* [I] how much the store may take */
 	_Atomic uint32_t store;     /* [A] charged by the store */
 	_Atomic uint32_t table;     /* [A] charged for the page table */
+	uint32_t unpaid;            /* [P] taken for it without a charge */
 	_Atomic uint32_t put_aside; /* [A] frames out of service by set_ram */
 	_Atomic uint64_t mapped;    /* [A] pages mapped */
+	int overcommit;             /* [I] as in the options */
 };
 
 struct zpager {
@@ -182,8 +184,8 @@ int zl_budget_begin(struct zpager *z);
 /* zl_budget_env - what the store is given. */
 void zl_budget_env(struct zpager *z, struct z_store_env *env);
 
-/* zl_budget_map - pages more are (or, negative, fewer) mapped. 0 | Z_ERR_NOMEM no room. */
-int zl_budget_map(struct zpager *z, int64_t pages);
+/* zl_budget_purse - who pays for the page table. */
+void zl_budget_purse(struct zpager *z, struct zl_purse *purse);
 
 /* zl_budget_set - zpager_set_ram(). */
 int zl_budget_set(struct zpager *z, uint64_t ram_bytes);

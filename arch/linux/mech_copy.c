@@ -260,4 +260,6 @@ const struct z_arch_ops zl_copy_ops = {
 	.touch = zl_op_touch,
 	.place = zl_copy_place,
 	.vacate = copy_vacate,
+	.prepare = zl_op_prepare,
+	.untouched = zl_op_untouched,
 };

@@ -282,11 +282,15 @@ static size_t detach_batch(struct zl_port *port, struct z_page_op *ops, size_t n
 static void move_unmap(void *ctx, uintptr_t va, size_t pages)
 {
 	struct zl_port *port = ctx;
-	const uint64_t *e = zl_pt_at(port, va);
+	size_t first = zl_page_of(port, va);
 
 	for (size_t i = 0; i < pages; i++) {
-		if (zl_pt_kind(e[i]) == Z_ENTRY_IN) {
-			(void)mark(port, z_phys(e[i] & ZL_PT_FRAME), false);
+		uint64_t e = zl_table_entry(&port->table, first + i);
+
+		if (zl_pt_kind(e) == Z_ENTRY_IN) {
+			(void)mark(port, z_phys(e & ZL_PT_FRAME), false);
+		} else if (zl_pt_kind(e) == Z_ENTRY_UNTOUCHED && i + 1 < pages) {
+			i += zl_table_untouched(&port->table, first + i + 1, pages - i - 1);
 		}
 	}
 	zl_op_unmap(ctx, va, pages);
@@ -355,4 +359,6 @@ const struct z_arch_ops zl_move_ops = {
 	.scratch = move_scratch,
 	.scratch_done = move_scratch_done,
 	.touch = zl_op_touch,
+	.prepare = zl_op_prepare,
+	.untouched = zl_op_untouched,
 };

@@ -192,6 +192,7 @@ static int choose(struct zpager *z, const struct zpager_options *o, struct z_pag
 		  struct text *text)
 {
 	z->inherit = o->inherit_on_fork != 0;
+	z->budget.overcommit = o->overcommit;
 	z->on_fault = o->on_fault;
 	z->on_fault_context = o->on_fault_context;
 	z->budget.open_bytes = o->ram_bytes != 0 ? o->ram_bytes : RAM_DEFAULT;
@@ -253,12 +254,13 @@ static int open_port(struct zpager *z, const struct zpager_options *o,
 	};
 
 	pc.window_bytes = (pc.window_bytes + Z_PAGE_MASK) & ~(uint64_t)Z_PAGE_MASK;
-	if (pc.window_bytes < 3 * Z_PAGE_SIZE || pc.window_bytes > UINT64_C(1) << 46) {
+	if (pc.window_bytes < 3 * Z_PAGE_SIZE || pc.window_bytes > ZL_WINDOW_MOST) {
 		return say(text, Z_ERR_INVAL,
 			   "a window of %llu bytes makes no sense: give 12 KiB to 64 TiB",
 			   (unsigned long long)o->window_bytes);
 	}
 	pc.least_bytes = pc.window_bytes < WINDOW_LEAST ? pc.window_bytes : WINDOW_LEAST;
+	zl_budget_purse(z, &pc.purse);
 	int error = zl_port_open(&z->port, &pc, text->s, sizeof(text->s));
 	config->arch = &z->port.ops;
 	config->arch_ctx = &z->port;

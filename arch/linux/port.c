@@ -111,8 +111,7 @@ static int open_window(struct zl_port *port, const struct zl_port_config *config
 		return Z_ERR_NOMEM;
 	}
 	port->pages = bytes / Z_PAGE_SIZE;
-	port->pt = zl_pages_alloc(port->pages * sizeof(uint64_t));
-	return port->pt != NULL ? 0 : Z_ERR_NOMEM;
+	return zl_table_open(&port->table, port->pages, &config->purse);
 }
 
 static bool recycles(const char *mechanism)
@@ -221,7 +220,7 @@ void zl_port_close(struct zl_port *port)
 	unmap_pages(port->pool, port->nframes * Z_PAGE_SIZE);
 	unmap_pages(port->pool_touched, zl_move_bitmap_bytes(port->nframes));
 	unmap_pages(port->surplus, zl_move_bitmap_bytes(port->nframes));
-	unmap_pages(port->pt, port->pages * sizeof(uint64_t));
+	zl_table_close(&port->table);
 	unmap_pages((void *)port->base, port->pages * Z_PAGE_SIZE);
 	close_fd(port->uffd);
 	close_fd(port->pidfd);

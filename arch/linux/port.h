@@ -24,7 +24,7 @@
 
 #include "env.h"
 #include "probe.h"
-#include "pt.h"
+#include "table.h"
 
 #define ZL_SLOTS_MAX   64
 #define ZL_LOBBY_PAGES 512
@@ -63,12 +63,12 @@ struct zl_port {
 	const struct zl_features *features; /* [I] */
 	uintptr_t base;                     /* [I] first byte of the window */
 	size_t pages;                       /* [I] */
-	uint64_t *pt;                       /* [I] pages entries of pt.h, each [P] */
-	int uffd;                           /* [I] a forked child gets its own */
-	bool faults_in_thread;              /* [I] whoever faults is in the pager itself */
-	pid_t pid;                          /* [I] */
-	int pidfd;                          /* [I] ourselves, for process_madvise; -1: not used */
-	int mem_fd;                         /* [I] /proc/self/mem; -1: not used */
+	struct zl_table table;
+	int uffd;              /* [I] a forked child gets its own */
+	bool faults_in_thread; /* [I] whoever faults is in the pager itself */
+	pid_t pid;             /* [I] */
+	int pidfd;             /* [I] ourselves, for process_madvise; -1: not used */
+	int mem_fd;            /* [I] /proc/self/mem; -1: not used */
 
 	struct zl_staging staging;
 
@@ -102,7 +102,8 @@ struct zl_port_config {
 	uint64_t window_bytes; /* wanted */
 	uint64_t least_bytes;  /* what is taken if that cannot be had */
 	uint32_t nframes;
-	uint32_t batch; /* pages that leave together at most; 0: Z_BATCH_MAX */
+	uint32_t batch;        /* pages that leave together at most; 0: Z_BATCH_MAX */
+	struct zl_purse purse; /* who pays for the page table */
 };
 
 /*
@@ -129,9 +130,15 @@ static inline bool zl_port_contains(const struct zl_port *port, uintptr_t va)
 	return va - port->base < port->pages * Z_PAGE_SIZE;
 }
 
+static inline size_t zl_page_of(const struct zl_port *port, uintptr_t va)
+{
+	return (va - port->base) / Z_PAGE_SIZE;
+}
+
+/* The entry of a page that was prepared, or is OUT, IN or HELD. */
 static inline uint64_t *zl_pt_at(const struct zl_port *port, uintptr_t va)
 {
-	return &port->pt[(va - port->base) / Z_PAGE_SIZE];
+	return &port->table.pt[zl_page_of(port, va)];
 }
 
 /* ---- shared by the mechanisms (port_ops.c) ------------------------------------------------ */
@@ -143,6 +150,8 @@ struct z_entry zl_op_entry(void *ctx, uintptr_t va);
 unsigned int zl_op_info(void *ctx, uintptr_t va, bool clear_accessed);
 void zl_op_hold(void *ctx, uintptr_t va, z_phys_t phys);
 void zl_op_touch(void *ctx, uintptr_t va, unsigned int access);
+int zl_op_prepare(void *ctx, uintptr_t va, size_t pages);
+size_t zl_op_untouched(void *ctx, uintptr_t va, size_t pages);
 
 /*
  * zl_drop_begin - nobody else collects until zl_drop_now. zl_drop_add - one more page. zl_drop_now - drop

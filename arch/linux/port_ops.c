@@ -29,32 +29,13 @@ int zl_op_map(void *ctx, uintptr_t va, size_t pages, unsigned int prot)
 {
 	struct zl_port *port = ctx;
 	size_t bytes = pages * Z_PAGE_SIZE;
-	uint64_t *e = zl_pt_at(port, va);
 
-	if (mprotect((void *)va, bytes, mmap_prot(prot)) != 0) {
+	if (mprotect((void *)va, bytes, mmap_prot(prot)) != 0 ||
+	    zl_table_map(&port->table, zl_page_of(port, va), pages, prot) != 0) {
 		(void)mprotect((void *)va, bytes, PROT_NONE);
 		return Z_ERR_NOMEM;
 	}
-	for (size_t i = 0; i < pages; i++) {
-		e[i] = Z_ENTRY_UNTOUCHED | ((uint64_t)prot << ZL_PT_PROT_SHIFT);
-	}
 	return 0;
-}
-
-/* Zero the entries; pages of the table that become all zero go back to the kernel. */
-static void clear_entries(struct zl_port *port, uintptr_t va, size_t pages)
-{
-	char *start = (char *)zl_pt_at(port, va);
-	char *end = start + pages * sizeof(uint64_t);
-	char *whole = (char *)z_page_align_down((uintptr_t)start + Z_PAGE_MASK);
-	char *whole_end = (char *)z_page_align_down((uintptr_t)end);
-
-	if (whole >= whole_end || madvise(whole, (size_t)(whole_end - whole), MADV_DONTNEED) != 0) {
-		memset(start, 0, (size_t)(end - start));
-		return;
-	}
-	memset(start, 0, (size_t)(whole - start));
-	memset(whole_end, 0, (size_t)(end - whole_end));
 }
 
 void zl_op_unmap(void *ctx, uintptr_t va, size_t pages)
@@ -63,7 +44,7 @@ void zl_op_unmap(void *ctx, uintptr_t va, size_t pages)
 
 	(void)mprotect((void *)va, pages * Z_PAGE_SIZE, PROT_NONE);
 	(void)madvise((void *)va, pages * Z_PAGE_SIZE, MADV_DONTNEED);
-	clear_entries(port, va, pages);
+	zl_table_unmap(&port->table, zl_page_of(port, va), pages);
 }
 
 /* Is the page being read where it lies, without the lock? */
@@ -72,53 +53,103 @@ static bool is_being_saved(uint64_t e)
 	return zl_pt_kind(e) == Z_ENTRY_HELD && (e & ZL_PT_PRESENT) != 0;
 }
 
+/* Pages from va on that are alike: with the same permissions, and being saved or not; 1 at least. */
+static size_t alike(const struct zl_port *port, uintptr_t va, size_t pages)
+{
+	const struct zl_table *t = &port->table;
+	size_t first = zl_page_of(port, va);
+	uint64_t e = zl_table_entry(t, first);
+	size_t n = 0;
+
+	while (n < pages) {
+		uint64_t other = zl_table_entry(t, first + n);
+		size_t leaf_end = ZL_LEAF_PAGES - (first + n) % ZL_LEAF_PAGES;
+		size_t left = pages - n < leaf_end ? pages - n : leaf_end;
+		size_t later = zl_table_untouched(t, first + n, left);
+
+		if (zl_pt_prot(other) != zl_pt_prot(e) ||
+		    is_being_saved(other) != is_being_saved(e)) {
+			break;
+		}
+		n += later > 0 ? later : 1;
+	}
+	return n;
+}
+
 /*
  * New permissions for the kernel. A page that is being saved stays readable, or the store would
  * fault; a touch of it is then reported to us when it is out, and refused.
  */
 static int protect_pieces(struct zl_port *port, uintptr_t va, size_t pages, unsigned int prot)
 {
-	const uint64_t *e = zl_pt_at(port, va);
 	bool readable = (prot & Z_ACCESS_READ) != 0;
 	size_t n;
 
 	for (size_t i = 0; i < pages; i += n) {
-		bool keep = !readable && is_being_saved(e[i]);
-		for (n = 1; i + n < pages; n++) {
-			if ((!readable && is_being_saved(e[i + n])) != keep) {
-				break;
-			}
+		uintptr_t page = va + i * Z_PAGE_SIZE;
+		int p = mmap_prot(prot);
+
+		n = readable ? pages : alike(port, page, pages - i);
+		if (!readable &&
+		    is_being_saved(zl_table_entry(&port->table, zl_page_of(port, page)))) {
+			p = PROT_READ;
 		}
-		int p = keep ? PROT_READ : mmap_prot(prot);
-		if (mprotect((char *)va + i * Z_PAGE_SIZE, n * Z_PAGE_SIZE, p) != 0) {
+		if (mprotect((void *)page, n * Z_PAGE_SIZE, p) != 0) {
 			return Z_ERR_NOMEM;
 		}
 	}
 	return 0;
 }
 
+/* The permissions that the entries still say, after protect_pieces() has failed. */
+static void protect_as_before(struct zl_port *port, uintptr_t va, size_t pages)
+{
+	size_t n;
+
+	for (size_t i = 0; i < pages; i += n) {
+		uintptr_t page = va + i * Z_PAGE_SIZE;
+		uint64_t e = zl_table_entry(&port->table, zl_page_of(port, page));
+
+		n = alike(port, page, pages - i);
+		(void)protect_pieces(port, page, n, zl_pt_prot(e));
+	}
+}
+
 int zl_op_protect(void *ctx, uintptr_t va, size_t pages, unsigned int prot)
 {
 	struct zl_port *port = ctx;
-	uint64_t *e = zl_pt_at(port, va);
+	size_t first = zl_page_of(port, va);
 
-	if (protect_pieces(port, va, pages, prot) != 0) {
-		for (size_t i = 0; i < pages; i++) {
-			(void)protect_pieces(port, va + i * Z_PAGE_SIZE, 1, zl_pt_prot(e[i]));
-		}
+	if (zl_table_protect_begin(&port->table, first, pages) != 0) {
 		return Z_ERR_NOMEM;
 	}
-	for (size_t i = 0; i < pages; i++) {
-		uint64_t new = (e[i] & ~ZL_PT_PROT) | ((uint64_t)prot << ZL_PT_PROT_SHIFT);
-		/* scratch() looks without lock */
-		__atomic_store_n(&e[i], new, __ATOMIC_RELAXED);
+	if (protect_pieces(port, va, pages, prot) != 0) {
+		protect_as_before(port, va, pages);
+		return Z_ERR_NOMEM;
 	}
+	zl_table_protect(&port->table, first, pages, prot);
 	return 0;
 }
 
 struct z_entry zl_op_entry(void *ctx, uintptr_t va)
 {
-	return zl_pt_entry(*zl_pt_at(ctx, va));
+	const struct zl_port *port = ctx;
+
+	return zl_pt_entry(zl_table_entry(&port->table, zl_page_of(port, va)));
+}
+
+int zl_op_prepare(void *ctx, uintptr_t va, size_t pages)
+{
+	struct zl_port *port = ctx;
+
+	return zl_table_prepare(&port->table, zl_page_of(port, va), pages);
+}
+
+size_t zl_op_untouched(void *ctx, uintptr_t va, size_t pages)
+{
+	const struct zl_port *port = ctx;
+
+	return zl_table_untouched(&port->table, zl_page_of(port, va), pages);
 }
 
 unsigned int zl_op_info(void *ctx, uintptr_t va, bool clear_accessed)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pt.h - the software page table: 8 bytes for each page of the window.
+ * pt.h - an entry of the software page table: 8 bytes for a page of the window. table.h says where they are.
  *
  * The kernel's own table cannot be read cheaply, so what the contract calls an entry is kept here.
  * Kernel and software agree at every moment at which the pager lock is free:
@@ -20,8 +20,7 @@
  *
  * The mechanism "move" has PRESENT mean the same; its HELD page is always absent from the window.
  *
- * Locks: every entry is guarded by the pager lock [P]. The table is anonymous memory that the
- * kernel gives on first use, so untouched parts of the window cost nothing.
+ * Locks: every entry is guarded by the pager lock [P].
  */
 #ifndef ZL_PT_H
 #define ZL_PT_H
@@ -57,6 +56,11 @@ static inline unsigned int zl_pt_prot(uint64_t e)
 static inline uint64_t zl_pt_make(enum z_entry_kind kind, uint64_t old, uintptr_t number)
 {
 	return (uint64_t)kind | (old & ZL_PT_PROT) | (number & ZL_PT_NUMBER);
+}
+
+static inline uint64_t zl_pt_untouched(unsigned int prot)
+{
+	return (uint64_t)Z_ENTRY_UNTOUCHED | (uint64_t)prot << ZL_PT_PROT_SHIFT;
 }
 
 static inline uint32_t zl_pt_place(uint64_t e)

@@ -85,12 +85,10 @@ static int map_pages(struct zpager *z, size_t pages, unsigned int flags, size_t 
 	if (error != 0) {
 		return error;
 	}
-	error = zl_budget_map(z, (int64_t)pages);
+	flags |= z->budget.overcommit > 1 ? (unsigned int)Z_MAP_NORESERVE : 0U;
+	error = z_pager_map(z->pager, pages, RW, flags, align_pages, va);
 	if (error == 0) {
-		error = z_pager_map(z->pager, pages, RW, flags, align_pages, va);
-		if (error != 0) {
-			(void)zl_budget_map(z, -(int64_t)pages);
-		}
+		z->budget.mapped += pages;
 	}
 	zl_leave(z, &saved);
 	return error;
@@ -145,7 +143,7 @@ int zpager_unmap(struct zpager *z, void *address, size_t bytes)
 	}
 	error = z_pager_unmap(z->pager, r.va, r.pages);
 	if (error == 0) {
-		(void)zl_budget_map(z, -(int64_t)r.pages);
+		z->budget.mapped -= r.pages;
 	}
 	zl_leave(z, &saved);
 	return range_error(z, error, "unmap", address, bytes);

@@ -48,9 +48,9 @@ struct z_sim_config {
 	unsigned int tlb_entries;   /* [16] a CPU, 1 to 16 */
 	unsigned int scratch_slots; /* [8] to 64 */
 	uintptr_t scratch_address;  /* scratch is mapped here, with one slot; [0] an alias in RAM */
-	bool direct_save;           /* as on Linux: Z_ARCH_DIRECT_SAVE, place and vacate */
-	bool soft_ad;               /* accessed and dirty by soft faults */
-	bool keep_frames;           /* no junk in free frames: for measurements */
+	bool direct_save; /* as on Linux: Z_ARCH_DIRECT_SAVE, place, vacate, prepare, untouched */
+	bool soft_ad;     /* accessed and dirty by soft faults */
+	bool keep_frames; /* no junk in free frames: for measurements */
 	bool lock_kept_for_io; /* scratch() may be called with the lock held (unlock_for_io off) */
 	bool early_wakeups;    /* wait() now and then returns early */
 	uint64_t seed;         /* of TLB replacement and, until z_sim_run, of all else */
@@ -234,6 +234,7 @@ enum z_sim_point {
 	Z_SIM_POINT_PROTECT, /* protect() fails */
 	Z_SIM_POINT_ATTACH,  /* attach() of one page fails */
 	Z_SIM_POINT_DETACH,  /* detach() of one page fails */
+	Z_SIM_POINT_PREPARE, /* prepare() fails */
 	Z_SIM_POINT_UNLOCK,  /* after unlock() another CPU runs, if one can; the error is unused */
 	Z_SIM_POINT_ALLOC,   /* z_sim_alloc() fails; the error is unused */
 	Z_SIM_POINT_SHOOTDOWN, /* a shoot-down is left out: the machine is broken; error unused */

@@ -203,6 +203,10 @@ static void hook_hold(void *ctx, uintptr_t va, z_phys_t phys)
 	    !kind_is(sim, "hold", page, BIT(Z_ENTRY_UNTOUCHED) | BIT(Z_ENTRY_OUT))) {
 		return;
 	}
+	if (sim->arch.prepare != NULL && z_spt_kind(sim->table[page]) == Z_ENTRY_UNTOUCHED &&
+	    !z_spt_has(sim->table[page], SIM_PREPARED)) {
+		z_sim_error(sim, "hold(page %zu): not prepared", page);
+	}
 	if (frame == SIM_NO_FRAME) {
 		z_sim_error(sim, "hold(page %zu): 0x%zx is no frame", page, (size_t)phys.v);
 		return;
@@ -313,6 +317,12 @@ static size_t hook_detach(void *ctx, struct z_page_op *ops, size_t n)
 	return failed;
 }
 
+/* What an entry was prepared with it keeps. */
+static z_spt_t untouched_again(z_spt_t e)
+{
+	return z_spt_with(z_spt_move(e, Z_ENTRY_UNTOUCHED, 0), SIM_PREPARED);
+}
+
 /* A page that is out may be forgotten without ever having a frame. */
 static bool forget_out(struct z_sim *sim, const struct z_page_op *op)
 {
@@ -322,7 +332,7 @@ static bool forget_out(struct z_sim *sim, const struct z_page_op *op)
 	    z_spt_kind(sim->table[page]) != Z_ENTRY_OUT) {
 		return false;
 	}
-	sim->table[page] = z_spt_move(sim->table[page], Z_ENTRY_UNTOUCHED, 0);
+	sim->table[page] = untouched_again(sim->table[page]);
 	return true;
 }
 
@@ -348,10 +358,9 @@ static void hook_release(void *ctx, struct z_page_op *ops, size_t n)
 				    page, (size_t)ops[i].loc.v);
 		}
 		frame_give_up(sim, page);
-		sim->table[page] = ops[i].untouched
-					   ? z_spt_move(sim->table[page], Z_ENTRY_UNTOUCHED, 0)
-					   : z_spt_move(sim->table[page], Z_ENTRY_OUT,
-							z_page_align_down(ops[i].loc.v));
+		sim->table[page] = ops[i].untouched ? untouched_again(sim->table[page])
+						    : z_spt_move(sim->table[page], Z_ENTRY_OUT,
+								 z_page_align_down(ops[i].loc.v));
 	}
 }
 
@@ -399,6 +408,42 @@ static void hook_vacate(void *ctx, const struct z_page_op *ops, size_t n)
 	}
 }
 
+static int hook_prepare(void *ctx, uintptr_t va, size_t pages)
+{
+	struct z_sim *sim = ctx;
+	size_t first;
+	int err;
+
+	if (!hook_starts(sim, "prepare", va, pages, &first)) {
+		return Z_ERR_INVAL;
+	}
+	err = sim_point_fails(sim, Z_SIM_POINT_PREPARE);
+	for (size_t i = first; i < first + pages && err == 0; i++) {
+		if (kind_is(sim, "prepare", i, ANY_MAPPED) &&
+		    z_spt_kind(sim->table[i]) == Z_ENTRY_UNTOUCHED) {
+			sim->table[i] = z_spt_with(sim->table[i], SIM_PREPARED);
+		}
+	}
+	return err;
+}
+
+/* Those that were never prepared, as a port knows that has no memory for them yet. */
+static size_t hook_untouched(void *ctx, uintptr_t va, size_t pages)
+{
+	struct z_sim *sim = ctx;
+	size_t first;
+	size_t n = 0;
+
+	if (!hook_starts(sim, "untouched", va, pages, &first)) {
+		return 0;
+	}
+	while (n < pages && z_spt_kind(sim->table[first + n]) == Z_ENTRY_UNTOUCHED &&
+	       !z_spt_has(sim->table[first + n], SIM_PREPARED)) {
+		n++;
+	}
+	return n;
+}
+
 static void hook_touch(void *ctx, uintptr_t va, unsigned int access)
 {
 	struct z_sim *sim = ctx;
@@ -441,6 +486,8 @@ void sim_arch_init(struct z_sim *sim)
 		.touch = hook_touch,
 		.place = sim->config.direct_save ? hook_place : NULL,
 		.vacate = sim->config.direct_save ? hook_vacate : NULL,
+		.prepare = sim->config.direct_save ? hook_prepare : NULL,
+		.untouched = sim->config.direct_save ? hook_untouched : NULL,
 	};
 }
 

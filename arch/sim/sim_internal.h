@@ -19,6 +19,7 @@
 #define SIM_DETACHED     Z_SPT_PROTECTED /* in a HELD or UNMAPPED entry: it was IN */
 #define SIM_PLACED       Z_SPT_ACCESSED  /* in a HELD entry */
 #define SIM_VACATED      Z_SPT_DIRTY     /* in a HELD entry */
+#define SIM_PREPARED     Z_SPT_ACCESSED  /* in an UNTOUCHED entry */
 #define SIM_NO_CPU       (-1)
 #define SIM_NO_FRAME     UINT32_MAX
 #define SIM_TEXT_MAX     512

@@ -121,7 +121,7 @@ struct z_arch_ops {
 	 */
 	unsigned int (*info)(void *ctx, uintptr_t va, bool clear_accessed);
 
-	/* hold - an UNTOUCHED or OUT entry becomes HELD(phys). Cannot fail. */
+	/* hold - an UNTOUCHED or OUT entry, the former prepared, becomes HELD(phys). Cannot fail. */
 	void (*hold)(void *ctx, uintptr_t va, z_phys_t phys);
 
 	/*
@@ -183,6 +183,20 @@ struct z_arch_ops {
 	 *   such a page without it. Context: as place.
 	 */
 	void (*vacate)(void *ctx, const struct z_page_op *ops, size_t n);
+
+	/*
+	 * prepare - NULL, or get the memory that hold of these pages will want: table memory that comes as
+	 *   pages are touched. Called for mapped entries before the first hold of each, again if the lock was
+	 *   dropped since; what was prepared stays so until it is unmapped.
+	 *   0 | Z_ERR_NOMEM nothing changed.
+	 */
+	int (*prepare)(void *ctx, uintptr_t va, size_t pages);
+
+	/*
+	 * untouched - NULL, or how many pages from va on are UNTOUCHED, as far as the port knows without a
+	 *   look at each: whoever walks over a large range goes on behind them. 0: look at va's entry.
+	 */
+	size_t (*untouched)(void *ctx, uintptr_t va, size_t pages);
 };
 
 /* What wait() and lock() hand back: the interrupt state to restore. */

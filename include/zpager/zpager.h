@@ -45,12 +45,17 @@ struct zpager_options {
 	const char *store;      /* URI; NULL: "tier:lz4:,file:" */
 	const char *eviction;   /* name; NULL: "sweep" */
 	const char *fault_mode; /* "signal", "monitor" or "auto"; NULL: "auto" */
-	const char
-		*mechanism;  /* "copy", "copy-recycle", "copy-move", "move", "auto"; NULL: "auto" */
-	const char *reclaim; /* who keeps frames free: "fault", "thread"; NULL: "fault" */
-	uint64_t window_bytes; /* addresses to reserve. 0: 1 TiB */
-	int overcommit;        /* 1: a map fails only if it could never fit; 0: strict */
-	int inherit_on_fork;   /* 1: zpager_fork_*() will be used; 0: children get SIGSEGV */
+	const char *mechanism;  /* "copy", "copy-recycle", "copy-move", "move", "auto" (NULL) */
+	const char *reclaim;    /* who keeps frames free: "fault", "thread"; NULL: "fault" */
+	uint64_t window_bytes;  /* addresses to reserve. 0: 1 TiB */
+	/*
+	 * 0: a map fails if not every page that is mapped could be kept, so no touch ever does for lack of room;
+	 * 1: it fails only if it alone could never be kept; 2: it never fails for lack of room. With 1 and 2 a
+	 * touch that finds no room (in the store, or in the budget for a page of the page table, which
+	 * comes with the first touch of each 2 MiB) is SIGBUS, and nothing is lost.
+	 */
+	int overcommit;
+	int inherit_on_fork; /* 1: zpager_fork_*() will be used; 0: children get SIGSEGV */
 
 	/*
 	 * An algorithm of the program's own instead of a name (eviction.h): it ranks pages by what

@@ -16,6 +16,7 @@
 #include "lib_common.h"
 
 #define PAGES ((size_t)1024)
+#define RAM   (MIB + MIB / 8) /* so that lz4 has room for all of it, and the page table */
 
 struct cell {
 	const char *store;
@@ -24,7 +25,7 @@ struct cell {
 
 static struct zpager *open_it(const struct cell *cell, int inherit, const char *mechanism)
 {
-	struct zpager_options options = {.ram_bytes = MIB,
+	struct zpager_options options = {.ram_bytes = RAM,
 					 .store = cell->store,
 					 .fault_mode = cell->mode,
 					 .mechanism = mechanism,

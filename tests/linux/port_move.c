@@ -25,6 +25,7 @@ static uintptr_t va_of(size_t page)
 
 static void *fill_begin(size_t page, size_t frame, unsigned char byte)
 {
+	assert_int_equal(port.ops.prepare(&port, va_of(page), 1), 0);
 	port.ops.hold(&port, va_of(page), z_phys(frame * LIB_PAGE));
 	void *scratch =
 		port.ops.scratch(&port, va_of(page), z_phys(frame * LIB_PAGE), Z_SCRATCH_FILL);

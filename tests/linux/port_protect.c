@@ -29,6 +29,7 @@ static bool kernel_may_read(uintptr_t va)
 
 static void bring_in(struct zl_port *port, struct z_page_op *op, unsigned char byte)
 {
+	assert_int_equal(port->ops.prepare(port, op->va, 1), 0);
 	port->ops.hold(port, op->va, op->phys);
 	void *scratch = port->ops.scratch(port, op->va, op->phys, Z_SCRATCH_FILL);
 	memset(scratch, byte, LIB_PAGE);

@@ -106,6 +106,9 @@ void ac_hold(size_t page, size_t frame)
 	note_detached(page, false);
 	z_key_t key = ac_lock();
 
+	if (ac_port->ops->prepare != NULL) {
+		assert_int_equal(ac_port->ops->prepare(ac_port->ctx, ac_page_va(page), 1), 0);
+	}
 	ac_port->ops->hold(ac_port->ctx, ac_page_va(page), ac_frame_phys(frame));
 	ac_unlock(key);
 }

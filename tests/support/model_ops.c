@@ -461,11 +461,14 @@ static bool do_fail_store(struct model_run *r, const struct model_op *op)
 static bool do_fail_port(struct model_run *r, const struct model_op *op)
 {
 	static const enum z_sim_point points[] = {Z_SIM_POINT_MAP, Z_SIM_POINT_PROTECT,
-						  Z_SIM_POINT_ATTACH, Z_SIM_POINT_DETACH};
-	static const int errors[] = {Z_ERR_NOMEM, Z_ERR_NOMEM, Z_ERR_NOMEM, Z_ERR_BUSY};
+						  Z_SIM_POINT_ATTACH, Z_SIM_POINT_DETACH,
+						  Z_SIM_POINT_PREPARE};
+	static const int errors[] = {Z_ERR_NOMEM, Z_ERR_NOMEM, Z_ERR_NOMEM, Z_ERR_BUSY,
+				     Z_ERR_NOMEM};
+	unsigned int which = op->aux % 5;
 
-	z_sim_inject(r->w->sim, points[op->aux % 4], op->n, 1 + op->value % 3,
-		     op->aux % 4 == 2 && op->value % 2 == 0 ? Z_ERR_AGAIN : errors[op->aux % 4]);
+	z_sim_inject(r->w->sim, points[which], op->n, 1 + op->value % 3,
+		     which == 2 && op->value % 2 == 0 ? Z_ERR_AGAIN : errors[which]);
 	r->m.planned = true;
 	return true;
 }

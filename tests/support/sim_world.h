@@ -51,7 +51,7 @@ struct sim_world_params {
 	enum z_commit commit;        /* [strict] */
 	bool charge;                 /* the store's RAM is taken out of the frames */
 	bool soft_ad;                /* accessed and dirty by soft faults */
-	bool direct_save;            /* scratch for SAVE takes no slot */
+	bool direct_save;            /* a port as on Linux: see sim.h */
 	bool keep_frames;            /* no junk in free frames: for measurements */
 	bool early_wakeups;          /* wait() now and then returns early */
 	unsigned int cpus;           /* [1] */
