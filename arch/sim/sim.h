@@ -3,7 +3,7 @@
  * sim.h - a machine in software, to test the pager to death.
  *
  * RAM (a memfd, so that a frame can be mapped twice), a page table for one paged window, one to
- * eight CPUs, each with a TLB that can be stale, virtual time, interrupts, and simulated programs
+ * 64 CPUs, each with a TLB that can be stale, virtual time, interrupts, and simulated programs
  * that touch memory through all of that. What hardware does in hardware is done here the same way:
  *
  *   TLB     keeps copies of entries, dirty bit included. A write through a copy that is dirty
@@ -16,6 +16,11 @@
  *
  * CPUs run as coroutines (z_sim_run). At each hook, access, lock, unlock and wait a random number
  * decides who runs on; the same seed gives the same run. Outside of z_sim_run the caller is CPU 0.
+ *
+ * With config.timed nothing of that is random, and the CPUs run side by side: each has a clock of its own,
+ * and whoever is behind the others goes on. A CPU that waited, for the lock or for a page, comes out with the
+ * clock of the one that it waited for. So a run says how long the work takes with so many CPUs, to the
+ * nanosecond, given what each part of it costs.
  *
  * The hooks check how the core uses them: lock state, alignment, window, legal transitions of
  * entries, one page a frame, scratch slots, interrupt state after a fault. What is wrong is counted
@@ -31,7 +36,7 @@
 
 #include <zpager/arch.h>
 
-#define Z_SIM_CPUS_MAX     8
+#define Z_SIM_CPUS_MAX     64
 #define Z_SIM_SCRATCH_MAX  64
 #define Z_SIM_OPERANDS_MAX 16
 
@@ -44,7 +49,7 @@ struct z_sim_config {
 	uintptr_t ram_base;         /* physical address of the first; page-aligned */
 	uintptr_t vm_base;          /* the paged window; page-aligned */
 	size_t vm_pages;            /* at least 1 */
-	unsigned int cpus;          /* [1] to 8 */
+	unsigned int cpus;          /* [1] to 64 */
 	unsigned int tlb_entries;   /* [16] a CPU, 1 to 16 */
 	unsigned int scratch_slots; /* [8] to 64 */
 	uintptr_t scratch_address;  /* scratch is mapped here, with one slot; [0] an alias in RAM */
@@ -60,6 +65,11 @@ struct z_sim_config {
 		max_picks; /* [20 million] choices of a CPU in one run before it counts as endless */
 	uint64_t hook_ns;  /* [100] virtual time that a hook takes */
 	uint64_t access_ns; /* [1] virtual time that an access takes */
+	bool timed;         /* a clock for each CPU */
+	uint64_t locked_ns; /* [0] what holding the lock once takes besides the hooks */
+	uint64_t place_ns;  /* [0] a page of place(), besides hook_ns */
+	uint64_t vacate_ns; /* [0] a page of vacate() */
+	uint64_t detach_ns; /* [0] a call of detach(): its shoot-down */
 };
 
 /*
@@ -166,6 +176,7 @@ struct z_sim_counters {
 	uint64_t shootdowns; /* a range or a batch counts once */
 	uint64_t locks;
 	uint64_t contended; /* of these, with a wait */
+	uint64_t held_ns;   /* virtual time that somebody had the lock */
 	uint64_t waits;
 	uint64_t wakes;
 	uint64_t ticks;
@@ -206,7 +217,10 @@ uint64_t z_sim_random(struct z_sim *sim);
 /* z_sim_cpu - the CPU that runs. */
 unsigned int z_sim_cpu(const struct z_sim *sim);
 
-/* z_sim_now - virtual nanoseconds. z_sim_advance - let time pass, as device I/O does. */
+/*
+ * z_sim_now - virtual nanoseconds; with config.timed those of the running CPU, and after a run those of the
+ * CPU that ended last. z_sim_advance - let time pass, as device I/O does.
+ */
 uint64_t z_sim_now(const struct z_sim *sim);
 void z_sim_advance(struct z_sim *sim, uint64_t ns);
 

@@ -190,7 +190,7 @@ static enum z_sim_result access_pieces(struct z_sim *sim, struct piece *pieces, 
 		enum walk_result result;
 		size_t failed = 0;
 
-		sim->now_ns += sim->config.access_ns;
+		sim_pass(sim, sim->config.access_ns);
 		z_sim_yield(sim);
 		result = translate_all(sim, pieces, n, &failed);
 		if (result == WALK_VIOLATION) {

@@ -23,7 +23,7 @@ static const char *const kind_names[] = {
 void sim_hook(struct z_sim *sim)
 {
 	sim->counters.hooks++;
-	sim->now_ns += sim->config.hook_ns;
+	sim_pass(sim, sim->config.hook_ns);
 	z_sim_yield(sim);
 }
 
@@ -306,6 +306,7 @@ static size_t hook_detach(void *ctx, struct z_page_op *ops, size_t n)
 		}
 		sim->table[page].v = (sim->table[page].v & ~Z_SPT_KIND) | (uint64_t)Z_ENTRY_HELD;
 	}
+	sim_pass(sim, sim->config.detach_ns);
 	sim_shootdown_ops(sim, ops, n);
 	for (size_t i = 0; i < n; i++) {
 		if (ops[i].status == 0 && sim_page(sim, ops[i].va, &page)) {
@@ -372,6 +373,7 @@ static size_t hook_place(void *ctx, struct z_page_op *ops, size_t n, enum z_atta
 	size_t page;
 
 	(void)as;
+	sim_pass(sim, n * sim->config.place_ns);
 	sim_hook(sim);
 	for (size_t i = 0; i < n; i++) {
 		if (!op_page(sim, "place", &ops[i], Z_ENTRY_HELD, &page)) {
@@ -395,6 +397,7 @@ static void hook_vacate(void *ctx, const struct z_page_op *ops, size_t n)
 	struct z_sim *sim = ctx;
 	size_t page;
 
+	sim_pass(sim, n * sim->config.vacate_ns);
 	sim_hook(sim);
 	for (size_t i = 0; i < n; i++) {
 		if (!op_page(sim, "vacate", &ops[i], Z_ENTRY_HELD, &page)) {

@@ -36,6 +36,18 @@ static void lock_take(struct z_sim *sim)
 	}
 	sim->lock_owner = (int)sim->current;
 	sim->lock_turn++;
+	if (sim_current(sim)->clock_ns < sim->lock_free_ns) {
+		sim_current(sim)->clock_ns = sim->lock_free_ns;
+	}
+	sim->lock_taken_ns = z_sim_now(sim);
+}
+
+static void lock_give(struct z_sim *sim)
+{
+	sim_pass(sim, sim->config.locked_ns);
+	sim->lock_owner = SIM_NO_CPU;
+	sim->lock_free_ns = sim_current(sim)->clock_ns;
+	sim->counters.held_ns += z_sim_now(sim) - sim->lock_taken_ns;
 }
 
 static z_key_t env_lock(void *ctx)
@@ -67,7 +79,7 @@ static void env_unlock(void *ctx, z_key_t key)
 	struct z_sim *sim = ctx;
 
 	check_owner(sim, "unlock", key);
-	sim->lock_owner = SIM_NO_CPU;
+	lock_give(sim);
 	sim_current(sim)->irqs_on = (key & 1) != 0;
 	if (sim_point_fails(sim, Z_SIM_POINT_UNLOCK) != 0) {
 		sim_switch_other(sim);
@@ -99,7 +111,7 @@ static z_key_t env_wait(void *ctx, const void *channel, z_key_t key)
 	if (cpu->in_isr) {
 		z_sim_error(sim, "wait: in an interrupt service routine");
 	}
-	sim->lock_owner = SIM_NO_CPU;
+	lock_give(sim);
 	cpu->irqs_on = irqs_on;
 	if (!sim->running) {
 		wait_alone(sim);
@@ -129,6 +141,9 @@ static void env_wake(void *ctx, const void *channel)
 		if (cpu->state == SIM_CPU_WAITS && cpu->channel == channel) {
 			cpu->state = SIM_CPU_RUNNABLE;
 			cpu->channel = NULL;
+			if (cpu->clock_ns < sim_current(sim)->clock_ns) {
+				cpu->clock_ns = sim_current(sim)->clock_ns;
+			}
 		}
 	}
 }
@@ -151,7 +166,8 @@ static uint64_t env_now(void *ctx)
 {
 	struct z_sim *sim = ctx;
 
-	return ++sim->now_ns;
+	sim_pass(sim, 1);
+	return z_sim_now(sim);
 }
 
 const struct z_env_ops *z_sim_env(struct z_sim *sim)
@@ -195,11 +211,20 @@ void z_sim_set_isr(struct z_sim *sim, bool in_isr)
 
 uint64_t z_sim_now(const struct z_sim *sim)
 {
-	return sim->now_ns;
+	return sim->config.timed ? sim->cpu[sim->current].clock_ns : sim->now_ns;
+}
+
+void sim_pass(struct z_sim *sim, uint64_t ns)
+{
+	if (sim->config.timed) {
+		sim_current(sim)->clock_ns += ns;
+	} else {
+		sim->now_ns += ns;
+	}
 }
 
 void z_sim_advance(struct z_sim *sim, uint64_t ns)
 {
-	sim->now_ns += ns;
+	sim_pass(sim, ns);
 	z_sim_yield(sim);
 }

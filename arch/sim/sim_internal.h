@@ -45,6 +45,7 @@ struct sim_cpu {
 	enum sim_cpu_state state;
 	const void *channel; /* WAITS */
 	uintptr_t fault_va;  /* the fault it is in, for texts */
+	uint64_t clock_ns;   /* with config.timed */
 	bool in_fault;
 	struct z_sim_task task;
 	ucontext_t context;
@@ -89,7 +90,9 @@ struct z_sim {
 	int lock_owner;
 	unsigned long lock_turn; /* how often the lock was taken: part of the key */
 	uint64_t random;
-	uint64_t now_ns;
+	uint64_t now_ns;        /* without config.timed */
+	uint64_t lock_taken_ns; /* when, by its owner's clock */
+	uint64_t lock_free_ns;  /* since when, if it is */
 
 	bool running;
 	bool dead;
@@ -115,6 +118,9 @@ struct z_sim {
 	void (*error_fn)(void *ctx, const char *text);
 	void *error_ctx;
 };
+
+/* sim_pass - time passes for the running CPU. */
+void sim_pass(struct z_sim *sim, uint64_t ns);
 
 /* sim_point_fails - count a call of a point; 0, or the error that it has to give. */
 int sim_point_fails(struct z_sim *sim, enum z_sim_point point);

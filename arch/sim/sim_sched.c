@@ -6,6 +6,8 @@
  * switch back. A CPU that wants the lock can go on when nobody has it; one that waits, when it was
  * woken. Nobody can: that is a deadlock, and the texts of all CPUs are recorded.
  *
+ * With config.timed the CPU whose clock is behind goes on, and gives up as soon as another's is.
+ *
  * The trace is a hash over the CPUs in the order in which they were picked.
  *
  * Locks: none of the host.
@@ -55,12 +57,46 @@ static bool can_run(const struct z_sim *sim, unsigned int i)
 	       (cpu->state == SIM_CPU_WANTS_LOCK && sim->lock_owner == SIM_NO_CPU);
 }
 
+/* When a CPU that can run could go on. */
+static uint64_t could_go_on(const struct z_sim *sim, unsigned int i)
+{
+	const struct sim_cpu *cpu = &sim->cpu[i];
+	bool wants = cpu->state == SIM_CPU_WANTS_LOCK;
+
+	return wants && cpu->clock_ns < sim->lock_free_ns ? sim->lock_free_ns : cpu->clock_ns;
+}
+
+/* Does CPU i go before CPU j? Who wants the lock goes by when it came for it. */
+static bool is_before(const struct z_sim *sim, unsigned int i, unsigned int j)
+{
+	uint64_t a = could_go_on(sim, i);
+	uint64_t b = could_go_on(sim, j);
+
+	return a != b ? a < b : sim->cpu[i].clock_ns < sim->cpu[j].clock_ns;
+}
+
+static int pick_by_clock(const struct z_sim *sim)
+{
+	int first = SIM_NO_CPU;
+
+	for (unsigned int i = 0; i < sim->config.cpus; i++) {
+		if (can_run(sim, i) &&
+		    (first == SIM_NO_CPU || is_before(sim, i, (unsigned int)first))) {
+			first = (int)i;
+		}
+	}
+	return first;
+}
+
 /* The CPU that goes on, or SIM_NO_CPU. */
 static int pick(struct z_sim *sim)
 {
 	unsigned int able[Z_SIM_CPUS_MAX];
 	unsigned int n = 0;
 
+	if (sim->config.timed) {
+		return pick_by_clock(sim);
+	}
 	for (unsigned int i = 0; i < sim->config.cpus; i++) {
 		if (can_run(sim, i) && !(sim->avoid_current && i == sim->current)) {
 			able[n++] = i;
@@ -159,6 +195,19 @@ static bool all_ended(const struct z_sim *sim)
 	return true;
 }
 
+/* All begin at once, and end when the last one does. */
+static void clocks_agree(struct z_sim *sim)
+{
+	uint64_t last = 0;
+
+	for (unsigned int i = 0; i < sim->config.cpus; i++) {
+		last = sim->cpu[i].clock_ns > last ? sim->cpu[i].clock_ns : last;
+	}
+	for (unsigned int i = 0; i < sim->config.cpus; i++) {
+		sim->cpu[i].clock_ns = last;
+	}
+}
+
 int z_sim_run(struct z_sim *sim, const struct z_sim_task *tasks, unsigned int n, uint64_t seed)
 {
 	char text[SIM_TEXT_MAX / 2];
@@ -174,6 +223,7 @@ int z_sim_run(struct z_sim *sim, const struct z_sim_task *tasks, unsigned int n,
 			return Z_ERR_NOMEM;
 		}
 	}
+	clocks_agree(sim);
 	sim->running = true;
 	sim->random = seed;
 	sim->trace = 0xcbf29ce484222325u;
@@ -186,6 +236,7 @@ int z_sim_run(struct z_sim *sim, const struct z_sim_task *tasks, unsigned int n,
 		sim_dump(sim, text, sizeof(text));
 		z_sim_error(sim, "%s: %s", next == SIM_NO_CPU ? "deadlock" : "endless run", text);
 	}
+	clocks_agree(sim);
 	cpus_end(sim);
 	return sim->dead ? Z_ERR_BUSY : 0;
 }
@@ -195,11 +246,12 @@ static void tick_if_due(struct z_sim *sim)
 {
 	struct sim_cpu *cpu = sim_current(sim);
 
-	if (sim->tick == NULL || !cpu->irqs_on || cpu->in_isr || sim->now_ns < sim->tick_next_ns) {
+	if (sim->tick == NULL || !cpu->irqs_on || cpu->in_isr ||
+	    z_sim_now(sim) < sim->tick_next_ns) {
 		return;
 	}
 	sim->counters.ticks++;
-	sim->tick_next_ns = sim->now_ns + sim->tick_period_ns;
+	sim->tick_next_ns = z_sim_now(sim) + sim->tick_period_ns;
 	cpu->irqs_on = false;
 	cpu->in_isr = true;
 	sim->tick(sim, sim->tick_arg);
@@ -213,12 +265,18 @@ void z_sim_set_tick(struct z_sim *sim, void (*tick)(struct z_sim *sim, void *arg
 	sim->tick = tick;
 	sim->tick_arg = arg;
 	sim->tick_period_ns = period_ns;
-	sim->tick_next_ns = sim->now_ns + period_ns;
+	sim->tick_next_ns = z_sim_now(sim) + period_ns;
 }
 
 void z_sim_yield(struct z_sim *sim)
 {
 	tick_if_due(sim);
+	if (sim->config.timed) {
+		if (sim->running && pick_by_clock(sim) != (int)sim->current) {
+			switch_back(sim);
+		}
+		return;
+	}
 	if (sim->running && z_sim_random(sim) % 100 < sim->config.switch_percent) {
 		switch_back(sim);
 	}

@@ -89,6 +89,16 @@ static int make_sim(struct sim_world *w)
 		.switch_percent = p->switch_percent,
 		.seed = p->seed,
 	};
+
+	if (p->costs != NULL) {
+		config.timed = true;
+		config.hook_ns = p->costs->hook;
+		config.access_ns = p->costs->access;
+		config.locked_ns = p->costs->locked;
+		config.place_ns = p->costs->place;
+		config.vacate_ns = p->costs->vacate;
+		config.detach_ns = p->costs->detach;
+	}
 	int err = z_sim_create(&config, &w->sim);
 
 	if (err == 0) {

@@ -33,6 +33,16 @@
 #define SIM_WORLD_SCRATCH (SIM_WORLD_VM + (uintptr_t)0x1000000 - Z_PAGE_SIZE)
 #endif
 
+/* Virtual nanoseconds; see struct z_sim_config. */
+struct sim_world_costs {
+	uint64_t hook;
+	uint64_t access;
+	uint64_t locked;
+	uint64_t place;
+	uint64_t vacate;
+	uint64_t detach;
+};
+
 /* Zero, or NULL, means the value in brackets. */
 struct sim_world_params {
 	uint32_t frames;             /* [4] */
@@ -58,6 +68,8 @@ struct sim_world_params {
 	unsigned int tlb_entries;    /* [16] */
 	unsigned int switch_percent; /* [25] */
 	unsigned int scratch_slots;  /* [8]; 1: at the specified address, SIM_WORLD_SCRATCH */
+	const struct sim_world_costs
+		*costs; /* [NULL] a clock for each CPU, and what costs how much */
 	uint64_t seed;
 	uint64_t fail_alloc; /* [0: none] this allocation of the store fails, from 1 */
 
