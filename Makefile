@@ -12,7 +12,7 @@ compile = $(call configure,$(1)) && cmake --build $(BUILD)/$(1) -j $(JOBS)
 run_tests = ctest --test-dir $(BUILD)/$(1) --output-on-failure -j2 --no-tests=error
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test release clang check demo demo-kernel bench bench-store bench-kernel eval-eviction asan tsan coverage \
+.PHONY: help setup build test release clang check demo demo-kernel bench bench-store bench-large bench-kernel eval-eviction asan tsan coverage \
 	lint tidy format freestanding mutants size fault-cost check-programs clean
 
 help: ## this list
@@ -89,6 +89,9 @@ size: setup ## text, data and bss of the parts at -Os, compared with docs/SIZE.t
 bench-store: release ## print what the coders and the compressed store cost by themselves
 	@$(BUILD)/release/bin/coder_speed
 	@$(BUILD)/release/bin/store_speed lz4: 'lz4:size=128M&own=yes'
+
+bench-large: release ## 1 TiB in one mapping, 10^7 touched pages, 10^6 frames: minutes, and 5 GiB of RAM
+	@ZPAGER_PAGES=10000000 ZPAGER_FRAMES=1000000 $(BUILD)/release/tests/lib_large
 
 bench-kernel: setup ## instructions of a fault and faults of each algorithm on the boards, and sizes
 	@$(call configure,dev)
