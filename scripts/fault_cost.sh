@@ -8,7 +8,8 @@
 #
 # FRAMES="1000 10000", ALGORITHMS="clock", FAULTS=n change what is counted. BINARY=file: counted with that
 # fault_cost, which is not built then. AGAINST=file: fails if a figure is more than 15 % above that file's line
-# "ALGORITHM FRAMES INSTRUCTIONS"; RENEW=1 writes the file instead.
+# "ALGORITHM FRAMES INSTRUCTIONS"; RENEW=1 writes the file instead. Fails too if the figures of an algorithm for 10^4 frames
+# and more differ by more than 15 % of the least.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,7 +18,7 @@ binary=${BINARY:-$build/bin/fault_cost}
 against=${AGAINST:-}
 worse=0
 frames=${FRAMES:-1000 10000 100000 1000000}
-algorithms=${ALGORITHMS:-nru clock lru}
+algorithms=${ALGORITHMS:-nru clock lru sweep}
 faults=${FAULTS:-250}
 
 command -v valgrind >/dev/null || { echo "fault_cost: valgrind is missing; run make setup" >&2; exit 1; }
@@ -54,20 +55,40 @@ compare() {
 	fi
 }
 
+# Are the figures of 10^4 frames and more as near to each other as they should be?
+compare_sizes() {
+	local least=$2 most=$2 one
+	for one in "${@:2}"; do
+		if [ "$one" -lt "$least" ]; then least=$one; fi
+		if [ "$one" -gt "$most" ]; then most=$one; fi
+	done
+	if [ $((most * 100)) -gt $((least * 115)) ]; then
+		echo "fault_cost: $1: from $least to $most instructions, by the number of frames" >&2
+		worse=1
+	fi
+}
+
 printf '%-10s' algorithm
 for n in $frames; do printf '%12s' "$n"; done
 printf '%10s\n' growth
 for algorithm in $algorithms; do
 	printf '%-10s' "$algorithm"
 	first=
+	large=()
 	for n in $frames; do
 		none=$(count "$algorithm" "$n" 0)
 		all=$(count "$algorithm" "$n" "$faults")
 		cost=$(((all - none) / faults))
+		if [ "$cost" -le 0 ]; then
+			echo "fault_cost: $binary has no debug information, or no faults" >&2
+			exit 1
+		fi
 		first=${first:-$cost}
+		if [ "$n" -ge 10000 ]; then large+=("$cost"); fi
 		printf '%12s' "$cost"
 		compare "$algorithm" "$n" "$cost"
 	done
 	printf '%9s%%\n' "$(((cost - first) * 100 / first))"
+	if [ ${#large[@]} -gt 1 ]; then compare_sizes "$algorithm" "${large[@]}"; fi
 done
 exit $worse
