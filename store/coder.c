@@ -20,10 +20,7 @@
 /* The word coder was a wrong guess if it needs more than this: LZ4 gets the page, too. */
 #define WORDS_MOST (Z_PAGE_SIZE / 4U * 3U)
 
-size_t z_coder_state_bytes(void)
-{
-	return (size_t)LZ4_sizeofState();
-}
+_Static_assert(Z_PAGE_SIZE + Z_LZ_SLACK <= Z_CODER_BOUND, "room for either coder");
 
 bool z_coder_same_filled(const void *page, uint64_t *word_out)
 {
@@ -82,11 +79,10 @@ bool z_coder_is_noise(const void *page)
 	return pairs <= PAIRS_MOST;
 }
 
-size_t z_coder_compress(const void *page, char *to, size_t most, void *state,
+size_t z_coder_compress(const void *page, char *to, size_t most, uint16_t *places,
 			enum z_coder *coder_out)
 {
 	size_t bytes;
-	int lz4;
 
 	if (z_wk_suits(page)) {
 		bytes = z_wk_compress(page, (unsigned char *)to,
@@ -98,9 +94,8 @@ size_t z_coder_compress(const void *page, char *to, size_t most, void *state,
 	} else if (z_coder_is_noise(page)) {
 		return 0;
 	}
-	lz4 = LZ4_compress_fast_extState(state, page, to, (int)Z_PAGE_SIZE, (int)most, 1);
 	*coder_out = Z_CODER_LZ4;
-	return lz4 > 0 ? (size_t)lz4 : 0;
+	return z_lz_compress(page, (unsigned char *)to, most, places);
 }
 
 bool z_coder_decompress(enum z_coder coder, const char *from, size_t bytes, void *page)

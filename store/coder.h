@@ -5,22 +5,23 @@
  * Theory: three cheap looks before any work. A page that repeats one word is known by a few words, and
  * then by a comparison. One whose bytes are spread like those of noise is kept as it is: of 512 bytes,
  * eight of each 64, pairs of equal ones are counted, and of noise there are 511 on average, give or take
- * 23. Pages of numbers and pointers go to the word coder (wk.h), all others to LZ4.
+ * 23. Pages of numbers and pointers go to the word coder (wk.h), all others become blocks of
+ * LZ4's format (lz.h).
  *
- * Locks: none; what is worked in belongs to the caller. Hosted, because of LZ4.
+ * Locks: none; what is worked in belongs to the caller. Hosted: liblz4 decodes.
  */
 #ifndef STORE_CODER_H
 #define STORE_CODER_H
 
 #include <zpager/types.h>
 
+#include "lz.h"
 #include "wk.h"
 
 enum z_coder { Z_CODER_NONE, Z_CODER_LZ4, Z_CODER_WK };
 
-/* The room that z_coder_compress needs, and what LZ4 works in. */
+/* The room that z_coder_compress needs. */
 #define Z_CODER_BOUND Z_WK_BOUND
-size_t z_coder_state_bytes(void);
 
 /* z_coder_same_filled - is the page one 64-bit word, repeated? Then *word_out. */
 bool z_coder_same_filled(const void *page, uint64_t *word_out);
@@ -32,10 +33,10 @@ void z_coder_fill(void *page, uint64_t word);
 bool z_coder_is_noise(const void *page);
 
 /*
- * z_coder_compress - page: page-aligned; to: Z_CODER_BOUND bytes; state: aligned to 8.
- *   Returns how many bytes of to are used, at most most, *coder_out says how; 0: keep the page as it is.
+ * z_coder_compress - page: page-aligned; to: Z_CODER_BOUND bytes; places: Z_LZ_PLACES to
+ *   work in. Returns how many bytes of to are used, at most most (a page at most), *coder_out says how; 0: keep the page as it is.
  */
-size_t z_coder_compress(const void *page, char *to, size_t most, void *state,
+size_t z_coder_compress(const void *page, char *to, size_t most, uint16_t *places,
 			enum z_coder *coder_out);
 
 /* z_coder_decompress - the page back. false: damaged; page is undefined, nothing beyond it is. */

@@ -3,7 +3,8 @@
  * lz4_page.c - pages out of RAM and back, for lz4.c, where purpose, theory and locks stand.
  *
  * Out: as many pages as fit coded in a worker's buffer (half a dozen) are coded with no lock but the
- * worker's, then all of them are put away under one hold of the store's. In: the coded bytes are copied
+ * worker's, then all of them are put away under one hold of the store's. While one is coded, the next one is
+ * fetched into the caches: pages that are put out were not used for a while. In: the coded bytes are copied
  * to the stack under the store's lock - an object may be moved as soon as it is released - and decoded
  * with none.
  */
@@ -35,6 +36,14 @@ static uint32_t sum_of(const void *data, size_t bytes)
 	return (uint32_t)XXH3_64bits(data, bytes);
 }
 
+/* Ask the memory for what will be read. */
+static void fetch(const char *at, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i += CACHE_LINE) {
+		__builtin_prefetch(at + i);
+	}
+}
+
 /* ---- out -------------------------------------------------------------------------------------- */
 
 /* Code a page; to is what is left of the worker's buffer. */
@@ -49,7 +58,7 @@ static void code(struct work *work, struct lz4_worker *worker, char *to)
 		return;
 	}
 	work->data = to;
-	work->bytes = z_coder_compress(page, to, Z_POOL_MAX_BYTES, worker->state, &coder);
+	work->bytes = z_coder_compress(page, to, Z_POOL_MAX_BYTES, worker->places, &coder);
 	if (work->bytes == 0) {
 		work->kind = LZ4_RAW;
 		work->data = page;
@@ -60,14 +69,19 @@ static void code(struct work *work, struct lz4_worker *worker, char *to)
 	work->sum = sum_of(to, work->bytes);
 }
 
+static bool is_worthwhile(const struct lz4_store *lz4, const struct work *work)
+{
+	return !lz4->only_worthwhile || work->kind == LZ4_SAME ||
+	       (work->kind != LZ4_RAW && work->bytes <= WORTHWHILE_BYTES);
+}
+
 /* Is the page not worth its RAM, and not insisted upon? Entry is NOTHING; the store's lock held. */
 static bool refuse(const struct lz4_store *lz4, struct lz4_entry *entry, const struct work *work)
 {
 	bool insists = entry->bytes == LZ4_REFUSED;
 
 	entry->bytes = 0;
-	if (!lz4->only_worthwhile || work->kind == LZ4_SAME ||
-	    (work->kind != LZ4_RAW && work->bytes <= WORTHWHILE_BYTES) || insists) {
+	if (insists || is_worthwhile(lz4, work)) {
 		return false;
 	}
 	entry->bytes = LZ4_REFUSED;
@@ -97,12 +111,33 @@ static int put_object(struct lz4_store *lz4, uint32_t slot, const struct work *w
 	return 0;
 }
 
+/* A page that changed a little takes the place it had. false: it does not fit there exactly. */
+static bool put_again(struct lz4_store *lz4, struct lz4_entry *entry, const struct work *work)
+{
+	if (!lz4_is_object(entry->kind) || !lz4_is_object(work->kind) ||
+	    !is_worthwhile(lz4, work) ||
+	    !z_pool_replace(&lz4->pool, lz4_place_of(entry), entry->bytes, work->data,
+			    work->bytes)) {
+		return false;
+	}
+	lz4->stored_bytes += work->bytes;
+	lz4->stored_bytes -= entry->bytes;
+	entry->bytes = (uint16_t)work->bytes;
+	entry->sum = work->sum;
+	entry->kind = work->kind & 7U;
+	return true;
+}
+
 static int put(struct lz4_store *lz4, const struct work *work)
 {
 	uint32_t slot = z_loc_slot(work->io->loc);
 	struct lz4_entry *entry = lz4_entry_of(lz4, slot);
 	int err = 0;
 
+	if (put_again(lz4, entry, work)) {
+		lz4_entry_redeem(lz4, entry);
+		return 0;
+	}
 	if (entry->kind != LZ4_NOTHING) {
 		lz4_entry_clear(lz4, entry);
 	}
@@ -131,6 +166,9 @@ static size_t out_group(struct lz4_store *lz4, struct z_store_io *ios, size_t n,
 	size_t done = 0;
 
 	while (done < n && done < GROUP && used + Z_CODER_BOUND <= LZ4_WORKER_BYTES) {
+		if (done + 1 < n) {
+			fetch(ios[done + 1].page, Z_PAGE_SIZE);
+		}
 		works[done].io = &ios[done];
 		code(&works[done], worker, worker->buffer + used);
 		used += works[done].kind == LZ4_RAW ? 0 : works[done].bytes;
@@ -190,15 +228,15 @@ static const char *bytes_of(const struct lz4_store *lz4, const struct lz4_entry 
  */
 static void fetch_ahead(struct lz4_store *lz4, uint32_t slot)
 {
-	size_t n = 0;
 	const char *at;
+	size_t n = 0;
 
+	z_slots_fetch(&lz4->slots, slot);
+	__builtin_prefetch(lz4_entry_of(lz4, slot));
 	(void)pthread_mutex_lock(&lz4->lock);
 	at = bytes_of(lz4, lz4_entry_of(lz4, slot), &n);
 	(void)pthread_mutex_unlock(&lz4->lock);
-	for (size_t i = 0; i < n; i += CACHE_LINE) {
-		__builtin_prefetch(at + i);
-	}
+	fetch(at, n);
 }
 
 /* Copy out, under the lock, what the entry says; a copy of the entry itself too. */

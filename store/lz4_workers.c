@@ -36,9 +36,9 @@ int lz4_workers_open(struct lz4_workers *workers, const struct z_store_env *env,
 		     uint64_t most_pages)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t each = LZ4_WORKER_BYTES + (z_coder_state_bytes() + 63U) / 64U * 64U;
+	size_t each = LZ4_WORKER_BYTES + Z_LZ_PLACES * sizeof(uint16_t);
 	uint64_t count = most_pages * Z_PAGE_SIZE / each;
-	char *at;
+	unsigned char *at;
 
 	count = cpus > 0 && count > (uint64_t)cpus ? (uint64_t)cpus : count;
 	count = count > LZ4_WORKERS_MAX ? LZ4_WORKERS_MAX : count;
@@ -52,8 +52,8 @@ int lz4_workers_open(struct lz4_workers *workers, const struct z_store_env *env,
 	workers->count = (unsigned int)count;
 	for (unsigned int i = 0; i < count; i++) {
 		(void)pthread_mutex_init(&workers->each[i].lock, NULL);
-		workers->each[i].buffer = at + i * each;
-		workers->each[i].state = at + i * each + LZ4_WORKER_BYTES;
+		workers->each[i].buffer = (char *)at + i * each;
+		workers->each[i].places = (uint16_t *)(void *)(at + i * each + LZ4_WORKER_BYTES);
 	}
 	return 0;
 }

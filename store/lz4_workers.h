@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lz4_workers.h - a few states and buffers for compression, made once, lent to whoever needs one.
+ * lz4_workers.h - a few tables and buffers for compression, made once, lent to whoever needs one.
  *
  * Locks: a worker is locked while it is lent; taken before the store's lock. Hosted.
  */
@@ -15,8 +15,8 @@
 
 struct lz4_worker {
 	pthread_mutex_t lock;
-	void *state;  /* of z_coder_state_bytes() */
-	char *buffer; /* of LZ4_WORKER_BYTES */
+	uint16_t *places; /* Z_LZ_PLACES of them */
+	char *buffer;     /* of LZ4_WORKER_BYTES */
 };
 
 struct lz4_workers {

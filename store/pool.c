@@ -331,6 +331,16 @@ struct z_place z_pool_add(struct z_pool *pool, uint32_t owner, const void *data,
 	return place;
 }
 
+bool z_pool_replace(struct z_pool *pool, struct z_place place, size_t old_bytes, const void *data,
+		    size_t bytes)
+{
+	if (class_bytes(old_bytes) != class_bytes(bytes)) {
+		return false;
+	}
+	copy_in(pool, place, sizeof(uint32_t), data, bytes);
+	return true;
+}
+
 void z_pool_read(const struct z_pool *pool, struct z_place place, void *to, size_t bytes)
 {
 	copy_out(pool, place, sizeof(uint32_t), to, bytes);

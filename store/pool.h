@@ -78,6 +78,13 @@ void z_pool_redeem(struct z_pool *pool);
 /* z_pool_add - put an object away; takes at most one page, which was promised. */
 struct z_place z_pool_add(struct z_pool *pool, uint32_t owner, const void *data, size_t bytes);
 
+/*
+ * z_pool_replace - another object in the place of one of old_bytes. false: they are not of one class,
+ *   nothing changed.
+ */
+bool z_pool_replace(struct z_pool *pool, struct z_place place, size_t old_bytes, const void *data,
+		    size_t bytes);
+
 /* z_pool_read - get its bytes. */
 void z_pool_read(const struct z_pool *pool, struct z_place place, void *to, size_t bytes);
 

@@ -292,6 +292,11 @@ bool z_slots_cache(struct z_slots *slots, uint32_t i, struct z_page_frame *pf)
 	return true;
 }
 
+void z_slots_fetch(const struct z_slots *slots, uint32_t i)
+{
+	__builtin_prefetch(slot_at(slots, i), 1);
+}
+
 bool z_slots_in_use(const struct z_slots *slots, uint32_t i)
 {
 	return i < slots->fresh && state_of(slot_at(slots, i)) != SLOT_FREE;

@@ -92,6 +92,9 @@ bool z_slots_in_use(const struct z_slots *slots, uint32_t slot);
 /* z_slots_is_cached - is slot CACHED? */
 bool z_slots_is_cached(const struct z_slots *slots, uint32_t slot);
 
+/* z_slots_fetch - the slot will be used soon. May be called without the lock, for one TAKEN. */
+void z_slots_fetch(const struct z_slots *slots, uint32_t slot);
+
 /* z_slots_check - 0, or the line of what is wrong, or of the first misuse. Looks at every slot. */
 int z_slots_check(const struct z_slots *slots);
 

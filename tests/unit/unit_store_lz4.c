@@ -141,6 +141,34 @@ static void test_churn_leaves_no_holes(void **state)
 	assert_int_equal(stats(f).ram_bytes, atomic_load(&f->budget.charged) * Z_PAGE_SIZE);
 }
 
+/* A page with other contents of about the size, or of quite another, at the location it has. */
+static void test_put_out_again(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t random = 6;
+
+	open_store(f, "lz4:");
+	for (size_t i = 0; i < 600; i++) {
+		assert_int_equal(put(f, i, i + 1), 0);
+	}
+	for (unsigned int turn = 0; turn < 4000; turn++) {
+		size_t i = store_random(&random) % 600;
+
+		f->seeds[i] = turn % 2 == 0 ? f->seeds[i] + 3 * PAGE_KINDS : turn;
+		store_page_fill(f->page, kind_of(f->seeds[i]), f->seeds[i]);
+		assert_int_equal(f->store->ops->page_out(f->store, f->locs[i], f->page), 0);
+		if (turn % 100 == 0) {
+			check(f);
+		}
+	}
+	for (size_t i = 0; i < 600; i++) {
+		verify(f, i);
+		drop(f, i);
+	}
+	check(f);
+	assert_int_equal(stats(f).stored_bytes, 0);
+}
+
 static void test_limit_is_kept(void **state)
 {
 	struct fixture *f = *state;
@@ -488,6 +516,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_churn_leaves_no_holes),
+		TEST(test_put_out_again),
 		TEST(test_limit_is_kept),
 		TEST(test_budget_is_kept_without_a_size),
 		TEST(test_promises_hold_for_the_worst),
