@@ -12,7 +12,7 @@ if(NOT TARGET zpager_arch_linux_objects)
 endif()
 
 set(ZP_PARTS zpager_core zpager_eviction zpager_store)
-set(ZP_SYSTEM_LIBRARIES lz4 xxhash uring seccomp pthread dl)
+set(ZP_SYSTEM_LIBRARIES lz4 xxhash zstd uring seccomp pthread dl)
 set(map ${CMAKE_CURRENT_LIST_DIR}/libzpager.map)
 
 add_library(zpager_shared SHARED $<TARGET_OBJECTS:zpager_arch_linux_objects>)

@@ -15,12 +15,18 @@ extern const struct z_store_ops z_lz4_ops;
 extern const struct z_store_ops z_file_ops;
 extern const struct z_store_ops z_tier_ops;
 
+struct z_lz4_options {
+	uint64_t bytes;   /* of RAM, all told; 0: whatever the budget allows, and no zstd */
+	bool keep_copies; /* keep clean copies */
+	bool own;         /* the RAM is not of the budget */
+	bool zstd;        /* code pages again that are out for long when RAM gets short */
+};
+
 /*
- * z_lz4_open - limit_bytes: of RAM, all told; 0: whatever the budget allows.
- *   0 | Z_ERR_NOMEM | Z_ERR_NOSPC the budget does not allow it.
+ * z_lz4_open - 0 | Z_ERR_NOMEM | Z_ERR_NOSPC the budget does not allow it.
  */
-Z_MUST_CHECK int z_lz4_open(const struct z_store_env *env, uint64_t limit_bytes, bool keep_copies,
-			    bool own, struct z_store **out);
+Z_MUST_CHECK int z_lz4_open(const struct z_store_env *env, const struct z_lz4_options *options,
+			    struct z_store **out);
 
 /*
  * z_lz4_only_worthwhile - from now on page_out answers Z_ERR_NOSPC to a page that would keep more than

@@ -103,8 +103,10 @@ void lz4_entry_clear(struct lz4_store *lz4, struct lz4_entry *entry)
 		lz4->stored_bytes -= Z_PAGE_SIZE;
 		z_pool_page_give(&lz4->pool, entry->page);
 		break;
+	case LZ4_ZSTD:
 	case LZ4_CODED:
 	case LZ4_WORDS:
+		lz4->recoded -= entry->kind == LZ4_ZSTD;
 		lz4->stored_bytes -= entry->bytes;
 		moved = z_pool_remove(&lz4->pool, place, entry->bytes);
 		if (moved != Z_POOL_NONE) {
@@ -146,8 +148,14 @@ static void slot_drop(void *ctx, uint32_t slot)
 static int slot_grow(void *ctx, uint32_t slot)
 {
 	struct lz4_store *lz4 = ctx;
+	int err = z_table_grow(&lz4->entries, slot);
 
-	return z_table_grow(&lz4->entries, slot);
+	if (err == 0) {
+		(void)pthread_mutex_lock(&lz4->lock);
+		lz4->made = slot + 1;
+		(void)pthread_mutex_unlock(&lz4->lock);
+	}
+	return err;
 }
 
 static void slot_free(struct lz4_store *lz4, uint32_t slot)
@@ -190,6 +198,7 @@ static int lz4_location_get(struct z_store *store, struct z_page_frame *pf, enum
 		(void)z_slots_put(&lz4->slots, slot);
 		return Z_ERR_NOSPC;
 	}
+	lz4_cold_notice(lz4);
 	*loc_out = z_slot_loc(slot);
 	return 0;
 }
@@ -237,6 +246,7 @@ static void lz4_stats(struct z_store *store, struct z_store_stats *out)
 	out->stored_bytes = lz4->stored_bytes;
 	out->same_filled = lz4->same_filled;
 	out->raw = lz4->raw;
+	out->recoded = lz4->recoded;
 	(void)pthread_mutex_unlock(&lz4->lock);
 }
 
@@ -245,6 +255,7 @@ static int check_entries(const struct lz4_store *lz4)
 {
 	uint64_t same = 0;
 	uint64_t raw = 0;
+	uint64_t recoded = 0;
 	uint64_t bytes = 0;
 	uint32_t promised = 0;
 
@@ -260,11 +271,12 @@ static int check_entries(const struct lz4_store *lz4)
 		promised += entry->has_promise;
 		same += entry->kind == LZ4_SAME ? 1U : 0U;
 		raw += entry->kind == LZ4_RAW ? 1U : 0U;
+		recoded += entry->kind == LZ4_ZSTD ? 1U : 0U;
 		bytes += lz4_is_object(entry->kind) ? entry->bytes : 0U;
 	}
 	bytes += same * sizeof(uint64_t) + raw * Z_PAGE_SIZE;
-	if (same != lz4->same_filled || raw != lz4->raw || bytes != lz4->stored_bytes ||
-	    promised != lz4->pool.promised) {
+	if (same != lz4->same_filled || raw != lz4->raw || recoded != lz4->recoded ||
+	    bytes != lz4->stored_bytes || promised != lz4->pool.promised) {
 		return __LINE__;
 	}
 	return z_pool_check(&lz4->pool);
@@ -291,6 +303,7 @@ static void lz4_close(struct z_store *store)
 	struct lz4_store *lz4 = lz4_of(store);
 	const struct z_store_env outer = lz4->outer;
 
+	lz4_zstd_close(&lz4->zstd, &lz4->store.env);
 	lz4_workers_close(&lz4->workers, &lz4->store.env);
 	z_pool_close(&lz4->pool);
 	z_table_close(&lz4->entries);
@@ -312,7 +325,7 @@ const struct z_store_ops z_lz4_ops = {
 	.close = lz4_close,
 };
 
-static int open_parts(struct lz4_store *lz4)
+static int open_parts(struct lz4_store *lz4, bool zstd)
 {
 	static const struct z_slots_hooks hooks = {.grow = slot_grow, .drop = slot_drop};
 	const struct z_store_env *env = &lz4->store.env;
@@ -325,7 +338,10 @@ static int open_parts(struct lz4_store *lz4)
 	if (err == 0) {
 		err = z_pool_open(&lz4->pool, env, lz4->own && lz4->limit_pages >= KEEPS_PAGES);
 	}
-	return err != 0 ? err : lz4_workers_open(&lz4->workers, env, limit / WORKERS_SHARE);
+	if (err == 0) {
+		err = lz4_workers_open(&lz4->workers, env, limit / WORKERS_SHARE);
+	}
+	return err != 0 || !zstd ? err : lz4_zstd_open(&lz4->zstd, env, lz4->workers.count);
 }
 
 /*
@@ -347,13 +363,13 @@ void z_lz4_only_worthwhile(struct z_store *store)
 	lz4_of(store)->only_worthwhile = true;
 }
 
-int z_lz4_open(const struct z_store_env *env, uint64_t limit_bytes, bool keep_copies, bool own,
+int z_lz4_open(const struct z_store_env *env, const struct z_lz4_options *options,
 	       struct z_store **out)
 {
 	struct z_store_env outer = *env;
 	struct lz4_store *lz4;
 
-	if (own) {
+	if (options->own) {
 		outer.charge = NULL;
 		outer.uncharge = NULL;
 	}
@@ -363,16 +379,16 @@ int z_lz4_open(const struct z_store_env *env, uint64_t limit_bytes, bool keep_co
 	}
 	lz4->store.ops = &z_lz4_ops;
 	lz4->store.caps =
-		Z_STORE_PARALLEL | Z_STORE_BATCH | (keep_copies ? Z_STORE_KEEPS_COPY : 0U);
+		Z_STORE_PARALLEL | Z_STORE_BATCH | (options->keep_copies ? Z_STORE_KEEPS_COPY : 0U);
 	lz4->store.env = (struct z_store_env){lz4, counted_alloc, counted_free, counted_charge,
 					      counted_uncharge};
 	lz4->outer = outer;
-	lz4->limit_pages = limit_bytes != 0 ? limit_bytes / Z_PAGE_SIZE : UINT64_MAX;
-	lz4->keep_copies = keep_copies;
-	lz4->own = own;
+	lz4->limit_pages = options->bytes != 0 ? options->bytes / Z_PAGE_SIZE : UINT64_MAX;
+	lz4->keep_copies = options->keep_copies;
+	lz4->own = options->own;
 	atomic_init(&lz4->ram_pages, head_pages());
 	lock_init(&lz4->lock);
-	if (open_parts(lz4) != 0) {
+	if (open_parts(lz4, options->zstd) != 0) {
 		lz4_close(&lz4->store);
 		return Z_ERR_NOMEM;
 	}

@@ -31,7 +31,7 @@ struct work {
 	enum lz4_kind kind;
 };
 
-static uint32_t sum_of(const void *data, size_t bytes)
+uint32_t lz4_sum_of(const void *data, size_t bytes)
 {
 	return (uint32_t)XXH3_64bits(data, bytes);
 }
@@ -61,12 +61,13 @@ static void code(struct work *work, struct lz4_worker *worker, char *to)
 	work->bytes = z_coder_compress(page, to, Z_POOL_MAX_BYTES, worker->places, &coder);
 	if (work->bytes == 0) {
 		work->kind = LZ4_RAW;
+		work->bytes = Z_PAGE_SIZE;
 		work->data = page;
-		work->sum = sum_of(page, Z_PAGE_SIZE);
+		work->sum = lz4_sum_of(page, Z_PAGE_SIZE);
 		return;
 	}
 	work->kind = coder == Z_CODER_WK ? LZ4_WORDS : LZ4_CODED;
-	work->sum = sum_of(to, work->bytes);
+	work->sum = lz4_sum_of(to, work->bytes);
 }
 
 static bool is_worthwhile(const struct lz4_store *lz4, const struct work *work)
@@ -88,6 +89,27 @@ static bool refuse(const struct lz4_store *lz4, struct lz4_entry *entry, const s
 	return true;
 }
 
+void lz4_entry_fill(struct lz4_store *lz4, uint32_t slot, enum lz4_kind kind, const void *data,
+		    size_t bytes, uint32_t sum)
+{
+	struct lz4_entry *entry = lz4_entry_of(lz4, slot);
+
+	if (kind == LZ4_RAW) {
+		entry->page = z_pool_page_take(&lz4->pool);
+		memcpy(z_pool_memory(&lz4->pool, entry->page), data, bytes);
+		lz4->raw++;
+	} else {
+		lz4_set_place(entry, z_pool_add(&lz4->pool, slot, data, bytes));
+		entry->bytes = (uint16_t)bytes;
+		lz4->recoded += kind == LZ4_ZSTD;
+	}
+	lz4->stored_bytes += bytes;
+	entry->sum = sum;
+	entry->kind = kind & 7U;
+	entry->is_old = 0;
+	entry->was_tried = 0;
+}
+
 /* The store's lock held, as for the next one. */
 static int put_object(struct lz4_store *lz4, uint32_t slot, const struct work *work)
 {
@@ -96,18 +118,7 @@ static int put_object(struct lz4_store *lz4, uint32_t slot, const struct work *w
 	if (!lz4_entry_promise(lz4, entry, 0)) {
 		return Z_ERR_NOSPC;
 	}
-	if (work->kind == LZ4_RAW) {
-		entry->page = z_pool_page_take(&lz4->pool);
-		memcpy(z_pool_memory(&lz4->pool, entry->page), work->data, Z_PAGE_SIZE);
-		lz4->raw++;
-		lz4->stored_bytes += Z_PAGE_SIZE;
-	} else {
-		lz4_set_place(entry, z_pool_add(&lz4->pool, slot, work->data, work->bytes));
-		entry->bytes = (uint16_t)work->bytes;
-		lz4->stored_bytes += work->bytes;
-	}
-	entry->sum = work->sum;
-	entry->kind = work->kind & 7U;
+	lz4_entry_fill(lz4, slot, work->kind, work->data, work->bytes, work->sum);
 	return 0;
 }
 
@@ -122,9 +133,12 @@ static bool put_again(struct lz4_store *lz4, struct lz4_entry *entry, const stru
 	}
 	lz4->stored_bytes += work->bytes;
 	lz4->stored_bytes -= entry->bytes;
+	lz4->recoded -= entry->kind == LZ4_ZSTD;
 	entry->bytes = (uint16_t)work->bytes;
 	entry->sum = work->sum;
 	entry->kind = work->kind & 7U;
+	entry->is_old = 0;
+	entry->was_tried = 0;
 	return true;
 }
 
@@ -181,6 +195,7 @@ static size_t out_group(struct lz4_store *lz4, struct z_store_io *ios, size_t n,
 	}
 	(void)pthread_mutex_unlock(&lz4->lock);
 	lz4_worker_unlock(worker);
+	lz4_cold_step(lz4, done);
 	return done;
 }
 
@@ -239,47 +254,66 @@ static void fetch_ahead(struct lz4_store *lz4, uint32_t slot)
 	fetch(at, n);
 }
 
+bool lz4_entry_read(const struct lz4_store *lz4, const struct lz4_entry *entry, char *buffer)
+{
+	if (lz4_is_object(entry->kind)) {
+		z_pool_read(&lz4->pool, lz4_place_of(entry), buffer, entry->bytes);
+	} else if (entry->kind == LZ4_RAW) {
+		memcpy(buffer, z_pool_memory(&lz4->pool, entry->page), Z_PAGE_SIZE);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 /* Copy out, under the lock, what the entry says; a copy of the entry itself too. */
 static struct lz4_entry get(struct lz4_store *lz4, uint32_t slot, char *buffer)
 {
-	struct lz4_entry entry;
+	struct lz4_entry *entry = lz4_entry_of(lz4, slot);
+	struct lz4_entry copy;
 
 	(void)pthread_mutex_lock(&lz4->lock);
-	entry = *lz4_entry_of(lz4, slot);
-	if (lz4_is_object(entry.kind)) {
-		z_pool_read(&lz4->pool, lz4_place_of(&entry), buffer, entry.bytes);
-	} else if (entry.kind == LZ4_RAW) {
-		memcpy(buffer, z_pool_memory(&lz4->pool, entry.page), Z_PAGE_SIZE);
-	}
+	(void)lz4_entry_read(lz4, entry, buffer);
+	entry->is_old = 0;
+	copy = *entry;
 	(void)pthread_mutex_unlock(&lz4->lock);
-	return entry;
+	return copy;
+}
+
+int lz4_decode(struct lz4_store *lz4, const struct lz4_entry *entry, const char *from, void *page)
+{
+	bool ok = false;
+
+	if (entry->kind == LZ4_RAW) {
+		memcpy(page, from, Z_PAGE_SIZE);
+		return lz4_sum_of(page, Z_PAGE_SIZE) == entry->sum ? 0 : Z_ERR_CORRUPT;
+	}
+	if (lz4_sum_of(from, entry->bytes) != entry->sum) {
+		return Z_ERR_CORRUPT;
+	}
+	if (entry->kind == LZ4_ZSTD) {
+		ok = lz4_zstd_decode(&lz4->zstd, from, entry->bytes, page);
+	} else {
+		ok = z_coder_decompress(entry->kind == LZ4_WORDS ? Z_CODER_WK : Z_CODER_LZ4, from,
+					entry->bytes, page);
+	}
+	return ok ? 0 : Z_ERR_CORRUPT;
 }
 
 int lz4_page_in(struct z_store *store, z_loc_t loc, void *page)
 {
 	char buffer[Z_PAGE_SIZE] __attribute__((aligned(64)));
+	struct lz4_store *lz4 = lz4_of(store);
 	struct lz4_entry entry;
-	enum z_coder coder;
 
-	fetch_ahead(lz4_of(store), z_loc_slot(loc));
-	entry = get(lz4_of(store), z_loc_slot(loc), buffer);
-	coder = entry.kind == LZ4_WORDS ? Z_CODER_WK : Z_CODER_LZ4;
-	switch ((enum lz4_kind)entry.kind) {
-	case LZ4_NOTHING:
+	fetch_ahead(lz4, z_loc_slot(loc));
+	entry = get(lz4, z_loc_slot(loc), buffer);
+	if (entry.kind == LZ4_NOTHING) {
 		return Z_ERR_IO;
-	case LZ4_SAME:
+	}
+	if (entry.kind == LZ4_SAME) {
 		z_coder_fill(page, (uint64_t)entry.sum << 32 | entry.page);
 		return 0;
-	case LZ4_RAW:
-		memcpy(page, buffer, Z_PAGE_SIZE);
-		return sum_of(page, Z_PAGE_SIZE) == entry.sum ? 0 : Z_ERR_CORRUPT;
-	case LZ4_CODED:
-	case LZ4_WORDS:
-		break;
 	}
-	if (sum_of(buffer, entry.bytes) != entry.sum ||
-	    !z_coder_decompress(coder, buffer, entry.bytes, page)) {
-		return Z_ERR_CORRUPT;
-	}
-	return 0;
+	return lz4_decode(lz4, &entry, buffer, page);
 }

@@ -76,17 +76,28 @@ static int open_ram(const struct z_uri *uri, const struct z_store_env *env,
 static int open_lz4(const struct z_uri *uri, const struct z_store_env *env,
 		    const struct z_error_text *error, struct z_store **out)
 {
+	struct z_lz4_options options = {0};
 	struct common common;
 	int err = read_common(uri, error, &common);
 
+	if (err == 0) {
+		err = z_uri_yes(uri, "zstd", &options.zstd, error);
+	}
 	if (err != 0) {
 		return err;
+	}
+	if (options.zstd && common.bytes == 0) {
+		return z_error_say(error, Z_ERR_INVAL,
+				   "store lz4: zstd=yes needs a size, as in lz4:size=64M&zstd=yes");
 	}
 	if (common.own && common.bytes == 0) {
 		return z_error_say(error, Z_ERR_INVAL,
 				   "store lz4: own=yes needs a size, as in lz4:size=64M&own=yes");
 	}
-	err = z_lz4_open(env, common.bytes, common.keep_copies, common.own, out);
+	options.bytes = common.bytes;
+	options.keep_copies = common.keep_copies;
+	options.own = common.own;
+	err = z_lz4_open(env, &options, out);
 	return say_ram(uri, error, err);
 }
 
@@ -138,7 +149,7 @@ static int open_tier(const struct z_uri *uri, const struct z_store_env *env,
 
 static const struct entry entries[] = {
 	{"ram", "RAM, uncompressed; ram:size=64M", "size own keep", false, open_ram},
-	{"lz4", "compressed RAM; lz4:size=32M", "size own keep", false, open_lz4},
+	{"lz4", "compressed RAM; lz4:size=32M", "size own keep zstd", false, open_lz4},
 	{"file", "a swap file; file:/var/tmp?size=8G", "size keep io direct tmpfs", true,
 	 open_file},
 	{"tier", "two stores, a fast one before a large one; tier:lz4:size=32M,file:/var/tmp", "",

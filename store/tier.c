@@ -427,6 +427,7 @@ static void tier_stats(struct z_store *store, struct z_store_stats *out)
 		.stored_bytes = a.stored_bytes + b.stored_bytes,
 		.same_filled = a.same_filled + b.same_filled,
 		.raw = a.raw + b.raw,
+		.recoded = a.recoded + b.recoded,
 		.written_bytes = a.written_bytes + b.written_bytes,
 		.read_bytes = a.read_bytes + b.read_bytes,
 		.demoted = tier->demoted,

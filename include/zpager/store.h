@@ -93,6 +93,7 @@ struct z_store_stats {
 	uint64_t stored_bytes;   /* bytes after coding of what it holds (before rounding) */
 	uint64_t same_filled;    /* pages kept as a pattern */
 	uint64_t raw;            /* pages kept uncompressed because they do not compress */
+	uint64_t recoded;        /* pages coded a second time and smaller, being out for long */
 	uint64_t written_bytes;  /* bytes written to a device */
 	uint64_t read_bytes;     /* bytes read from a device */
 	uint64_t demoted;        /* tier: pages moved from the first store to the second */

@@ -167,6 +167,7 @@ const struct store_config store_configs[] = {
 	{"lz4", "lz4:size=512K", 64, 0, false, false},
 	{"lz4_own", "lz4:size=512K&own=yes", 64, 0, false, false},
 	{"lz4_no_copies", "lz4:size=512K&keep=no", 64, 0, false, false},
+	{"lz4_zstd", "lz4:size=704K&zstd=yes", 64, 0, false, false},
 	{"file_sync", "file:?size=256K&io=sync&tmpfs=yes", 64, 64, false, false},
 	{"file_auto", "file:?size=256K&tmpfs=yes", 64, 64, false, false},
 	{"file_no_copies", "file:?size=256K&tmpfs=yes&keep=no", 64, 64, false, false},
