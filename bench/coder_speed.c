@@ -6,9 +6,8 @@
  *   coder_speed [FILE...]     the kinds of pages.h, or the pages of files as they are
  *
  * SOURCES different pages in turn, so that no branch can be learned by heart; the median of ROUNDS.
- * lz4: liblz4; lz: our coder of that format, and liblz4 to decode; wk: the word coder.
- * wk?, same?, noise: what the looks before cost; 1/4: LZ4 over a quarter of the page, which could be one;
- * sum: the checksum of what LZ4 made. Limits: caches are warm.
+ * wk?, same?, noise: what the looks before cost; sum: the checksum of what lz made. Limits: caches are
+ * warm; a page that zstd cannot make smaller takes no time to come in.
  */
 #include <lz4.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 #include <xxhash.h>
 
 #include "../store/coder.h"
+#include "../store/lz4_zstd.h"
 #include "../store/wk.h"
 #include "pages.h"
 
@@ -30,6 +30,7 @@ static size_t lengths[SOURCES];
 static unsigned char page[Z_PAGE_SIZE] __attribute__((aligned(4096)));
 static uint64_t state[16384 / 8 + 8];
 static uint16_t places[Z_LZ_PLACES];
+static struct lz4_zstd zstd;
 static volatile uint64_t sink;
 
 static void lz4_one_out(size_t i)
@@ -59,6 +60,18 @@ static void wk_one_in(size_t i)
 	sink += z_wk_decompress(coded[i], lengths[i], (uint64_t *)page);
 }
 
+static void zstd_one_out(size_t i)
+{
+	memcpy(zstd.page, sources[i], Z_PAGE_SIZE);
+	lengths[i] = lz4_zstd_code(&zstd, Z_PAGE_SIZE);
+	memcpy(coded[i], zstd.coded, lengths[i]);
+}
+
+static void zstd_one_in(size_t i)
+{
+	sink += lengths[i] != 0 && lz4_zstd_decode(&zstd, (char *)coded[i], lengths[i], page);
+}
+
 static void one_test(size_t i)
 {
 	sink += z_wk_suits((uint64_t *)sources[i]);
@@ -74,13 +87,6 @@ static void one_same(size_t i)
 static void one_noise(size_t i)
 {
 	sink += z_coder_is_noise(sources[i]);
-}
-
-/* The other way to find noise: what does LZ4 make of a quarter? */
-static void one_quarter(size_t i)
-{
-	sink += (uint64_t)LZ4_compress_fast_extState(state, (char *)sources[i], (char *)page,
-						     (int)Z_PAGE_SIZE / 4, (int)Z_PAGE_SIZE, 1);
 }
 
 static void one_sum(size_t i)
@@ -125,7 +131,9 @@ static double ratio(void)
 	double bytes = 0;
 
 	for (size_t i = 0; i < SOURCES; i++) {
-		bytes += (double)(lengths[i] < Z_PAGE_SIZE ? lengths[i] : Z_PAGE_SIZE);
+		bool smaller = lengths[i] != 0 && lengths[i] < Z_PAGE_SIZE;
+
+		bytes += smaller ? (double)lengths[i] : (double)Z_PAGE_SIZE;
 	}
 	return SOURCES * (double)Z_PAGE_SIZE / bytes;
 }
@@ -150,9 +158,24 @@ static unsigned int noises(void)
 	return n * 100 / SOURCES;
 }
 
-static void must_be(size_t i, const char *coder)
+/* liblz4; our coder of its format, that liblz4 decodes; the word coder; the second level. */
+static const struct coder {
+	const char *name;
+	void (*out)(size_t i);
+	void (*in)(size_t i);
+} coders[] = {
+	{"lz4", lz4_one_out, lz4_one_in},
+	{"lz", lz_one_out, lz4_one_in},
+	{"wk", wk_one_out, wk_one_in},
+	{"zstd", zstd_one_out, zstd_one_in},
+};
+
+#define CODERS (sizeof(coders) / sizeof(coders[0]))
+#define LZ     1U
+
+static void must_be_last(const char *coder)
 {
-	if (memcmp(page, sources[i], Z_PAGE_SIZE) != 0) {
+	if (lengths[SOURCES - 1] != 0 && memcmp(page, sources[SOURCES - 1], Z_PAGE_SIZE) != 0) {
 		(void)fprintf(stderr, "coder_speed: %s: another page came back\n", coder);
 		exit(1);
 	}
@@ -160,33 +183,19 @@ static void must_be(size_t i, const char *coder)
 
 static void print_row(const char *name)
 {
-	double lz4[3];
-	double lz[3];
-	double wk[3];
-	double test = time_of(one_test);
-	double same = time_of(one_same);
-	double noise = time_of(one_noise);
-	double quarter = time_of(one_quarter);
-	double sum;
+	double sum = 0;
 
-	lz4[0] = time_of(lz4_one_out);
-	lz4[1] = time_of(lz4_one_in);
-	lz4[2] = ratio();
-	sum = time_of(one_sum);
-	must_be(SOURCES - 1, "lz4");
-	lz[0] = time_of(lz_one_out);
-	lz[1] = time_of(lz4_one_in);
-	lz[2] = ratio();
-	must_be(SOURCES - 1, "lz");
-	wk[0] = time_of(wk_one_out);
-	wk[1] = time_of(wk_one_in);
-	wk[2] = ratio();
-	must_be(SOURCES - 1, "wk");
-	printf("%-12.12s %7.0f %7.0f %7.2f %7.0f %7.0f %7.2f %7.0f %7.0f %7.2f %5.0f %4u%% %5.0f "
-	       "%5.0f %4u%% %5.0f "
-	       "%5.0f\n",
-	       name, lz4[0], lz4[1], lz4[2], lz[0], lz[1], lz[2], wk[0], wk[1], wk[2], test,
-	       suited(), same, noise, noises(), quarter, sum);
+	printf("%-12.12s", name);
+	for (size_t i = 0; i < CODERS; i++) {
+		double out = time_of(coders[i].out);
+		double in = time_of(coders[i].in);
+
+		must_be_last(coders[i].name);
+		printf(" %7.0f %6.0f %6.2f", out, in, ratio());
+		sum = i == LZ ? time_of(one_sum) : sum;
+	}
+	printf(" %5.0f %4u%% %5.0f %5.0f %4u%% %5.0f\n", time_of(one_test), suited(),
+	       time_of(one_same), time_of(one_noise), noises(), sum);
 }
 
 static void read_file(const char *path)
@@ -204,12 +213,33 @@ static void read_file(const char *path)
 	(void)fclose(file);
 }
 
+static void *pages_alloc(void *ctx, size_t bytes)
+{
+	(void)ctx;
+	return aligned_alloc(Z_PAGE_SIZE, bytes);
+}
+
+static void pages_free(void *ctx, void *memory, size_t bytes)
+{
+	(void)ctx;
+	(void)bytes;
+	free(memory);
+}
+
 int main(int argc, char **argv)
 {
+	const struct z_store_env env = {.alloc = pages_alloc, .free = pages_free};
+
+	if (lz4_zstd_open(&zstd, &env, 1) != 0) {
+		(void)fprintf(stderr, "coder_speed: no memory for zstd\n");
+		return 1;
+	}
 	printf("ns a page, %u pages in turn\n", SOURCES);
-	printf("%-12s %7s %7s %7s %7s %7s %7s %7s %7s %7s %5s %5s %5s %5s %5s %5s %5s\n",
-	       "contents", "lz4 out", "in", "ratio", "lz out", "in", "ratio", "wk out", "in",
-	       "ratio", "wk?", "to wk", "same?", "noise", "found", "1/4", "sum");
+	printf("%-12s", "contents");
+	for (size_t i = 0; i < CODERS; i++) {
+		printf(" %4.4s out %6s %6s", coders[i].name, "in", "ratio");
+	}
+	printf(" %5s %5s %5s %5s %5s %5s\n", "wk?", "to wk", "same?", "noise", "found", "sum");
 	for (enum bench_kind kind = 0; argc < 2 && kind < BENCH_KINDS; kind++) {
 		for (size_t i = 0; i < SOURCES; i++) {
 			bench_page_fill(sources[i], kind, i);
