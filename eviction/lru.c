@@ -7,8 +7,8 @@
  * An accessed bit only tells that there was a use since it was last cleared, so the bits are looked
  * at twice on a page's way to the head: the queue has two parts, the first looks are where a page
  * passes from the young part to the old part, the second at the head of the old part. A page that
- * is found used goes to the tail of the young part. The old part is half of the candidates: what is
- * still unused at its head was not used for as long as half the memory takes to turn over, and a
+ * is found used goes to the tail of the young part. The old part is two fifths of the candidates: what is
+ * still unused at its head was not used for as long as that much memory takes to turn over, and a
  * page that is used more often than that is only given up by the limits below. The clock looks once
  * a turn and cannot tell a use just after its look from one just before the next. Two queues that
  * feed each other are in Mach (R. Draves, "Page Replacement and Reference Bit Emulation in Mach",
@@ -46,7 +46,6 @@ enum {
 	TAG_OLD = 2,   /* on the old queue */
 };
 
-#define OLD_SHARE   2U /* the old part is the candidates divided by this */
 #define YOUNG_LOOKS 4U
 
 struct lru {
@@ -143,8 +142,7 @@ static struct z_page_frame *take(struct lru *l, uint32_t i)
 /* Is it the young queue's turn to be looked at? */
 static bool young_is_due(const struct lru *l, uint32_t young_looks)
 {
-	return l->old_len == 0 ||
-	       (l->old_len < l->c.count / OLD_SHARE && young_looks < YOUNG_LOOKS);
+	return l->old_len == 0 || (l->old_len < l->c.count * 2 / 5 && young_looks < YOUNG_LOOKS);
 }
 
 static struct z_page_frame *lru_select(void *state)

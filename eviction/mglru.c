@@ -11,7 +11,8 @@
  *   young   the head follows into the middle generation, without a look, as that gets short
  *   middle  the head, when the old generation is short: used, to the young; else to the old
  *   old     the head: used, to the young; else the victim
- * Middle and old are kept at a third of the candidates. A bit that is set when a page gets old tells
+ * Middle and old are kept at a fifth of the candidates each: a page that is in use is looked at once a
+ * turn, and with thirds, as equal generations would be, turns are shorter. A bit that is set when a page gets old tells
  * of a use since it became young; one that is set later, of a use while it was old. A new page
  * begins at the tail of the old generation with the tag NEW: its bit may tell of no more than the
  * touch that filled it, so if it is found used it goes to that tail once more, without the tag. If it
@@ -19,7 +20,8 @@
  * core's ghosts tell. (With as many evictions as frames more pages become young than are worth it.)
  *
  * Dirty pages: one of the old generation that is not used goes to its tail once, as NEW, in the hope
- * of a clean one.
+ * of a clean one. That look, and the one at a page that leaves the middle, are made only if looks
+ * are saved for them (looks.h): without the second the page is old, and its bit is seen there.
  *
  * Two frames are passed over once while there is another candidate: the one filled last, which may
  * not have been touched yet (HAZARDS B3), and the last victim, if the core did not take it.
@@ -27,8 +29,8 @@
  * Limits of one select: 4 pages grow older while the old generation is short and not empty;
  * min(2 * candidates, Z__LOOKS_MAX) looks in all. Then the first that was considered is taken.
  *
- * Cost: O(1) amortised: a page is looked at once in the middle, once as old, once more if new and
- * once more if dirty; every other look finds a use. No timer.
+ * Cost: O(1) amortised: a page is looked at once as old, once more if new, and if looks are saved once in
+ * the middle and once more if dirty; every other look finds a use. No timer.
  *
  * Advice: COLD is the head of the old generation with the bit cleared; the one advised last goes
  * dirty or not. WILLNEED and NORMAL are uses: to the young tail. SEQUENTIAL and RANDOM do not say which page to
@@ -45,6 +47,8 @@ enum { QUEUE_YOUNG, QUEUE_MIDDLE, QUEUE_OLD, QUEUES };
 enum { TAG_YOUNG, TAG_MIDDLE, TAG_OLD, TAG_NEW };
 
 #define AGE_STEPS 4U
+#define SHARE     5U                 /* middle and old are the candidates divided by this */
+#define LOOKS     (2 * Z__LOOK_COST) /* earned by a select */
 
 struct mglru {
 	struct z__cand c;
@@ -126,7 +130,7 @@ static struct z_page_frame *take(struct mglru *m, uint32_t i, bool newest_passed
 /* Which generation's head is the next? */
 static uint32_t due(const struct mglru *m, uint32_t aged)
 {
-	uint32_t share = m->c.count / QUEUES;
+	uint32_t share = m->c.count / SHARE;
 
 	if (m->len[QUEUE_OLD] > 0 && (m->len[QUEUE_OLD] >= share || aged >= AGE_STEPS)) {
 		return QUEUE_OLD;
@@ -138,7 +142,7 @@ static uint32_t due(const struct mglru *m, uint32_t aged)
 static bool is_victim(struct mglru *m, uint32_t i)
 {
 	unsigned int tag = z__tag(&m->c, i);
-	unsigned int info = z__look(&m->c, i);
+	unsigned int info = z__look_paid(&m->c, i);
 	bool cold = i == m->cold;
 
 	forget(m, i);
@@ -146,7 +150,7 @@ static bool is_victim(struct mglru *m, uint32_t i)
 		to_tail(m, i, tag == TAG_NEW ? TAG_OLD : TAG_YOUNG);
 		return false;
 	}
-	if ((info & Z_INFO_DIRTY) != 0 && tag == TAG_OLD && !cold) {
+	if ((info & Z_INFO_DIRTY) != 0 && tag == TAG_OLD && !cold && z__look_saved(&m->c)) {
 		to_tail(m, i, TAG_NEW);
 		return false;
 	}
@@ -158,12 +162,12 @@ static void age(struct mglru *m, uint32_t i)
 {
 	bool young = z__tag(&m->c, i) == TAG_YOUNG;
 
-	if (young || (z__look(&m->c, i) & Z_INFO_ACCESSED) == 0) {
+	if (young || !z__look_saved(&m->c) || (z__look_paid(&m->c, i) & Z_INFO_ACCESSED) == 0) {
 		to_tail(m, i, young ? TAG_MIDDLE : TAG_OLD);
 	} else {
 		to_tail(m, i, TAG_YOUNG);
 	}
-	if (m->len[QUEUE_MIDDLE] < m->c.count / QUEUES && m->len[QUEUE_YOUNG] > 0) {
+	if (m->len[QUEUE_MIDDLE] < m->c.count / SHARE && m->len[QUEUE_YOUNG] > 0) {
 		to_tail(m, head(m, QUEUE_YOUNG), TAG_MIDDLE);
 	}
 }
@@ -171,7 +175,7 @@ static void age(struct mglru *m, uint32_t i)
 static struct z_page_frame *mglru_select(void *state)
 {
 	struct mglru *m = state;
-	uint32_t limit = z__looks_limit(&m->c, 2);
+	uint32_t limit = z__looks_moving_limit(&m->c);
 	uint32_t first = Z__NO_INDEX;
 	uint32_t aged = 0;
 	bool newest_passed = false;
@@ -179,6 +183,7 @@ static struct z_page_frame *mglru_select(void *state)
 	if (limit == 0) {
 		return NULL;
 	}
+	m->c.saved = z__looks_earn(m->c.saved, LOOKS);
 	for (uint32_t looks = 0; looks < limit; looks++) {
 		uint32_t queue = due(m, aged);
 		uint32_t i = head(m, queue);
@@ -247,7 +252,7 @@ static void mglru_advise(void *state, struct z_page_frame *pf, enum z_advice adv
 		return;
 	}
 	if (advice == Z_ADVICE_COLD) {
-		(void)z__look(&m->c, i);
+		(void)z__look_paid(&m->c, i);
 		forget(m, i);
 		place(m, i, head(m, QUEUE_OLD), TAG_OLD);
 		m->cold = i;

@@ -15,10 +15,11 @@
  *   used          to the tail
  *   class 0       the victim
  *   class 1       set aside in a queue, in the hope of a class 0 frame, which costs no write
- * When more than an eighth of the candidates are set aside, the one that waits longest is looked at
- * again: the victim, unless it was used meanwhile. The share bounds the price of the preference:
- * dead dirty pages never hold more than an eighth of the memory, however many clean ones come by.
- * With fewer than 8 candidates there is no preference: a dirty page that is not used is taken.
+ * When more than a sixteenth of the candidates are set aside, the one that waits longest is looked at
+ * again, if a look is saved for that (looks.h): the victim, unless it was seen to be used meanwhile.
+ * The share bounds the price of the preference: dead dirty pages never hold more than that of the
+ * memory, however many clean ones come by.
+ * With fewer than 16 candidates there is no preference: a dirty page that is not used is taken.
  *
  * A new candidate goes to the tail with the tag USED, an accessed bit for one look: the page was
  * filled by a touch that may not have happened again yet, and must not be the first victim while
@@ -52,7 +53,8 @@ enum {
 	TAG_COLD,  /* on the ring; not to be set aside */
 };
 
-#define ASIDE_SHARE 8U /* at most the candidates divided by this are set aside */
+#define ASIDE_SHARE 16U                /* at most the candidates divided by this are set aside */
+#define LOOKS       (2 * Z__LOOK_COST) /* earned by a select */
 
 struct nru {
 	struct z__cand c;
@@ -142,10 +144,19 @@ static void note(uint32_t *slot, uint32_t i)
 	}
 }
 
-/* The frame to be looked at next; there is a candidate. */
-static inline uint32_t next(const struct nru *s)
+/* Look at the next frame; there is a candidate. At one set aside only if a second look is saved. */
+static inline uint32_t next(struct nru *s, unsigned int *info_out)
 {
-	return aside_is_due(s) ? aside_head(s) : ring_head(s);
+	uint32_t i;
+
+	if (!aside_is_due(s)) {
+		i = ring_head(s);
+		*info_out = z__look_paid(&s->c, i);
+	} else {
+		i = aside_head(s);
+		*info_out = z__look_saved(&s->c) ? z__look_paid(&s->c, i) : 0;
+	}
+	return i;
 }
 
 /*
@@ -200,8 +211,7 @@ static struct z_page_frame *search(struct nru *s, uint32_t i, unsigned int info)
 			to_ring_tail(s, i, TAG_NONE);
 			break;
 		}
-		i = next(s);
-		info = z__look(&s->c, i);
+		i = next(s, &info);
 	}
 	return z__frame(&s->c, i);
 }
@@ -215,8 +225,8 @@ static struct z_page_frame *nru_select(void *state)
 	if (s->c.count == 0) {
 		return NULL;
 	}
-	i = next(s);
-	info = z__look(&s->c, i);
+	s->c.saved = z__looks_earn(s->c.saved, LOOKS);
+	i = next(s, &info);
 	if (info != 0 || z__tag(&s->c, i) != TAG_NONE) {
 		return search(s, i, info);
 	}
@@ -253,7 +263,7 @@ static void nru_advise(void *state, struct z_page_frame *pf, enum z_advice advic
 		return;
 	}
 	if (advice == Z_ADVICE_COLD) {
-		(void)z__look(&s->c, i);
+		(void)z__look_paid(&s->c, i);
 		to_ring_tail(s, i, TAG_COLD);
 		s->hand = i;
 	} else if (advice == Z_ADVICE_WILLNEED || advice == Z_ADVICE_NORMAL) {

@@ -12,7 +12,8 @@
  *          more than the touch that filled it. Not used: the victim.
  *   SMALL  used: to the main queue. Not used, dirty: once more round, as FRESH. Not used, clean:
  *          the victim. That is how clean pages are preferred: a dirty one is given up a turn of the
- *          small queue later, which is short, and saves the write if it was only between two uses.
+ *          small queue later, which is short, and saves the write if it was only between two uses. It
+ *          costs a look, and is done only as long as looks are saved for it (looks.h).
  *   COLD   used: once more round. Not used: the victim, dirty or not, whatever the shares are.
  * The head of the main queue: used, to its tail; else the victim.
  *
@@ -27,8 +28,8 @@
  * victim: the first that is not used but dirty, else the first that went round the small queue,
  * else the first of the main one.
  *
- * Cost: O(1) amortised. On probation a page is looked at two times, three if dirty; every other look
- * finds that a page was used since the one before. No timer.
+ * Cost: O(1) amortised. On probation a page is looked at two times, or three if dirty and looks are
+ * saved; every other look finds that a page was used since the one before. No timer.
  *
  * Advice: COLD puts the page at the head of the small queue; WILLNEED and NORMAL at the tail of the
  * main one. SEQUENTIAL and RANDOM do not say which page to give up: ignored.
@@ -41,6 +42,8 @@
 
 #include "ghost.h"
 #include "queue.h"
+
+#define Z__PROB_LOOKS (2 * Z__LOOK_COST + 1) /* earned by a select: 2 1/4 */
 
 enum { Z__SMALL_QUEUE, Z__MAIN_QUEUE, Z__PROB_QUEUES };
 
@@ -177,7 +180,7 @@ static inline void z__prob_note(uint32_t *slot, uint32_t i)
 static inline bool z__prob_is_victim(struct z__prob *p, struct z__prob_turn *t, uint32_t i)
 {
 	unsigned int tag = z__tag(&p->c, i);
-	unsigned int info = z__look(&p->c, i);
+	unsigned int info = z__look_paid(&p->c, i);
 	bool used = (info & Z_INFO_ACCESSED) != 0;
 	bool dirty = (info & Z_INFO_DIRTY) != 0;
 
@@ -188,7 +191,7 @@ static inline bool z__prob_is_victim(struct z__prob *p, struct z__prob_turn *t, 
 	} else if (used) {
 		z__prob_note(&t->small, i);
 		z__prob_to_tail(p, i, Z__TAG_SMALL);
-	} else if (dirty && tag == Z__TAG_SMALL) {
+	} else if (dirty && tag == Z__TAG_SMALL && z__look_saved(&p->c)) {
 		z__prob_note(&t->small, i);
 		z__prob_note(&t->waits, i);
 		z__prob_to_tail(p, i, Z__TAG_FRESH);
@@ -243,7 +246,7 @@ static inline uint32_t z__prob_find(struct z__prob *p, struct z__prob_turn *t, u
 
 static inline struct z_page_frame *z__prob_select(struct z__prob *p)
 {
-	uint32_t limit = z__looks_limit(&p->c, 2);
+	uint32_t limit = z__looks_moving_limit(&p->c);
 	struct z__prob_turn t = {.refused = p->last,
 				 .small = Z__NO_INDEX,
 				 .main = Z__NO_INDEX,
@@ -252,6 +255,7 @@ static inline struct z_page_frame *z__prob_select(struct z__prob *p)
 	if (limit == 0) {
 		return NULL;
 	}
+	p->c.saved = z__looks_earn(p->c.saved, Z__PROB_LOOKS);
 	z__prob_refused(p);
 	t.small_spared = z__prob_spared(p, &t, false);
 	t.main_spared = z__prob_spared(p, &t, true);
@@ -305,7 +309,7 @@ static inline void z__prob_advise(struct z__prob *p, const struct z_page_frame *
 		return;
 	}
 	if (advice == Z_ADVICE_COLD) {
-		(void)z__look(&p->c, i);
+		(void)z__look_paid(&p->c, i);
 		z__prob_unspare(p, i);
 		z__prob_place(p, i, z__prob_head(p, Z__SMALL_QUEUE), Z__TAG_COLD);
 	} else if (advice == Z_ADVICE_WILLNEED || advice == Z_ADVICE_NORMAL) {

@@ -40,6 +40,7 @@ struct z__cand {
 	struct z__link *link;        /* [I] host.nframes frames, then the sentinels */
 	uint32_t sentinels;          /* [I] */
 	uint32_t count;              /* [P] candidates */
+	int32_t saved;               /* [P] looks that were not made: see looks.h */
 	int wrong;                   /* [P] line of the first breach of pairing, 0 if none */
 };
 
@@ -63,6 +64,7 @@ static inline int z__cand_init(struct z__cand *c, const struct z_eviction_host *
 	c->link = link;
 	c->sentinels = sentinels;
 	c->count = 0;
+	c->saved = 0;
 	c->wrong = 0;
 	for (uint32_t i = 0; i < host->nframes + sentinels; i++) {
 		link[i] = (struct z__link){i, i};
@@ -169,6 +171,19 @@ static inline unsigned int z__look(const struct z__cand *c, uint32_t i)
 	return c->host.sample(c->host.core, z__frame(c, i), true);
 }
 
+/* z__look_paid - the same, out of what is saved. */
+static inline unsigned int z__look_paid(struct z__cand *c, uint32_t i)
+{
+	c->saved -= Z__LOOK_COST;
+	return z__look(c, i);
+}
+
+/* z__look_saved - has a look been saved, for one that is not needed? */
+static inline bool z__look_saved(const struct z__cand *c)
+{
+	return c->saved >= Z__LOOK_COST;
+}
+
 static inline void z__breach(struct z__cand *c, int line)
 {
 	if (c->wrong == 0) {
@@ -232,6 +247,14 @@ static inline bool z__hand_is_sound(const struct z__cand *c, uint32_t hand, uint
 static inline uint32_t z__looks_limit(const struct z__cand *c, uint32_t times)
 {
 	return c->count <= Z__LOOKS_MAX / times ? c->count * times : Z__LOOKS_MAX;
+}
+
+/* z__looks_moving_limit - the same, each look at most twice at a frame, which is moved. */
+static inline uint32_t z__looks_moving_limit(const struct z__cand *c)
+{
+	uint32_t limit = z__looks_limit(c, 2);
+
+	return limit < Z__LOOKS_MOVING_MAX ? limit : Z__LOOKS_MOVING_MAX;
 }
 
 /*

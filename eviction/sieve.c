@@ -15,7 +15,8 @@
  * WILLNEED and NORMAL leave the tag USED, which counts as an accessed bit at the next look.
  *
  * Dirty pages: one that is not used is passed over once, with the tag WAITS, in the hope that a
- * clean one comes; it is given up when the hand comes by again, unless used meanwhile.
+ * clean one comes; it is given up when the hand comes by again, unless used meanwhile. That is one
+ * look more, and done only if one is saved (looks.h).
  *
  * Two frames are passed over once, without a look, while there is another candidate. The one filled
  * last may not have been touched yet, and the instruction that wants it would never get on (HAZARDS
@@ -34,6 +35,8 @@
  * State: 8 bytes a frame. Locks: pager lock, see eviction.h. Limits: those of queue.h.
  */
 #include "queue.h"
+
+#define LOOKS (Z__LOOK_COST * 7 / 4) /* earned by a select */
 
 enum { TAG_NONE, TAG_USED, TAG_WAITS, TAG_COLD };
 
@@ -79,9 +82,9 @@ static void unspare(struct sieve *s, uint32_t i)
 static bool is_victim(struct sieve *s, uint32_t i)
 {
 	unsigned int tag = z__tag(&s->c, i);
-	unsigned int info = z__look(&s->c, i);
+	unsigned int info = z__look_paid(&s->c, i);
 	bool used = tag == TAG_USED || (info & Z_INFO_ACCESSED) != 0;
-	bool waits = !used && tag == TAG_NONE && (info & Z_INFO_DIRTY) != 0;
+	bool waits = !used && tag == TAG_NONE && (info & Z_INFO_DIRTY) != 0 && z__look_saved(&s->c);
 
 	z__tag_set(&s->c, i, waits ? TAG_WAITS : TAG_NONE);
 	return !used && !waits;
@@ -105,6 +108,7 @@ static struct z_page_frame *sieve_select(void *state)
 	if (limit == 0) {
 		return NULL;
 	}
+	s->c.saved = z__looks_earn(s->c.saved, LOOKS);
 	for (uint32_t looks = 0; looks < limit; looks++) {
 		uint32_t i = z__hand_at(&s->c, s->hand);
 
@@ -152,7 +156,7 @@ static void sieve_advise(void *state, struct z_page_frame *pf, enum z_advice adv
 		return;
 	}
 	if (advice == Z_ADVICE_COLD) {
-		(void)z__look(&s->c, i);
+		(void)z__look_paid(&s->c, i);
 		unspare(s, i);
 		z__step_off(&s->c, &s->hand, i);
 		z__move_before(&s->c, i, z__hand_at(&s->c, s->hand), TAG_COLD);

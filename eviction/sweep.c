@@ -69,18 +69,20 @@ static bool once_in(struct sweep *s, uint32_t n)
 
 enum verdict { GOES, HAS_CREDIT, IS_USED, VERDICTS };
 
-/* One look; a turn of the credit is spent. */
+/* One step of the hand. A page whose credit does not change is passed without a look at its bits. */
 static enum verdict look(struct sweep *s, uint32_t i)
 {
 	static const uint32_t spare_turns[LEVEL_MOST + 1U] = {1, 1, 2, 4};
 	unsigned int level = z__tag(&s->c, i);
-	unsigned int info = z__look(&s->c, i);
+	unsigned int info;
 
-	if (level > 0 && once_in(s, spare_turns[level])) {
-		z__tag_set(&s->c, i, level - 1U);
+	if (level > 0 && !once_in(s, spare_turns[level])) {
+		return HAS_CREDIT;
 	}
+	info = z__look(&s->c, i);
 	/* The bit of a new page may be of the touch that brought it. */
 	if (level > 0) {
+		z__tag_set(&s->c, i, level - 1U);
 		return HAS_CREDIT;
 	}
 	return (info & Z_INFO_ACCESSED) != 0 ? IS_USED : GOES;

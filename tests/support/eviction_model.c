@@ -102,7 +102,7 @@ static uint32_t lru_select(struct ev_model *m)
 		return EV_MODEL_NONE;
 	}
 	for (uint32_t i = 0; i < limit; i++) {
-		bool young = m->b.len == 0 || (m->b.len < count / 2 && young_looks < 4);
+		bool young = m->b.len == 0 || (m->b.len < 2 * count / 5 && young_looks < 4);
 		uint32_t frame = young ? m->a.at[0] : m->b.at[0];
 		bool spared = count > 1 && (frame == m->newest || frame == m->last);
 
@@ -167,10 +167,11 @@ static uint32_t nru_select(struct ev_model *m)
 	if (count == 0) {
 		return EV_MODEL_NONE;
 	}
+	earn(m, 2);
 	for (uint32_t work = 0; work < limit;) {
-		bool aside = m->a.len == 0 || (m->b.len > count / 8 && !m->cold[m->a.at[0]]);
+		bool aside = m->a.len == 0 || (m->b.len > count / 16 && !m->cold[m->a.at[0]]);
 		uint32_t frame = aside ? m->b.at[0] : m->a.at[0];
-		uint8_t bits = look(m, frame);
+		uint8_t bits = aside && m->saved < 1 ? 0 : look(m, frame);
 		bool is_new = m->mark[frame];
 		bool keep = m->cold[frame] || aside || (bits & Z_INFO_DIRTY) == 0;
 		/* 0: class 2, 1: class 3, 2: new ones */

@@ -62,6 +62,7 @@ struct ev_model {
 	uint32_t share;                  /* clockpro */
 	uint64_t steps;                  /* clockpro: looks at the main list */
 	uint64_t looks;
+	double saved; /* looks; see looks.h */
 };
 
 struct ev_model_ops {

@@ -66,6 +66,7 @@ static inline uint8_t look(struct ev_model *m, uint32_t frame)
 	uint8_t bits = m->bits[frame];
 
 	m->looks++;
+	m->saved -= 1;
 	if (!m->always_hot) {
 		m->bits[frame] = bits & Z_INFO_DIRTY;
 	}
@@ -75,6 +76,12 @@ static inline uint8_t look(struct ev_model *m, uint32_t frame)
 static inline uint32_t smaller(uint32_t x, uint32_t y)
 {
 	return x < y ? x : y;
+}
+
+static inline void earn(struct ev_model *m, double looks)
+{
+	m->saved = (m->saved > 0 ? m->saved : 0) + looks;
+	m->saved = m->saved < 64 ? m->saved : 64;
 }
 
 static inline bool is_a_use(enum z_advice advice)

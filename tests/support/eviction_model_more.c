@@ -7,11 +7,17 @@
 
 #include "../../eviction/ghost.h"
 
-enum { LOOKS_MAX = 64 };
+enum { LOOKS_MAX = 64, MOVING_MAX = 43 };
 
 static uint32_t limit_of(uint32_t count)
 {
 	return 2 * count < LOOKS_MAX ? 2 * count : LOOKS_MAX;
+}
+
+/* Of those that move what they look at. */
+static uint32_t moving_limit(uint32_t count)
+{
+	return limit_of(count) < MOVING_MAX ? limit_of(count) : MOVING_MAX;
 }
 
 static bool is_used(uint8_t bits)
@@ -86,6 +92,7 @@ static uint32_t sieve_select(struct ev_model *m)
 	if (m->a.len == 0) {
 		return EV_MODEL_NONE;
 	}
+	earn(m, 1.75);
 	for (uint32_t i = 0; i < limit; i++) {
 		uint32_t frame = m->hand == EV_MODEL_NONE ? m->a.at[0] : m->hand;
 		uint8_t bits;
@@ -98,7 +105,8 @@ static uint32_t sieve_select(struct ev_model *m)
 		}
 		bits = look(m, frame);
 		keep = is_used(bits) || m->mark[frame];
-		if (!keep && is_dirty(bits) && !m->waited[frame] && !m->cold[frame]) {
+		if (!keep && is_dirty(bits) && !m->waited[frame] && !m->cold[frame] &&
+		    m->saved >= 1) {
 			m->waited[frame] = true;
 			keep = true;
 		} else {
@@ -240,7 +248,7 @@ static bool prob_judge(struct ev_model *m, struct prob_seen *seen, uint32_t fram
 		see(&seen->small, frame);
 		clear_notes(m, frame);
 		move_to_tail(m, &m->a, frame);
-	} else if (second && is_dirty(bits)) {
+	} else if (second && is_dirty(bits) && m->saved >= 1) {
 		see(&seen->small, frame);
 		see(&seen->waits, frame);
 		m->first[frame] = true;
@@ -270,7 +278,7 @@ static void prob_give_back(struct ev_model *m, uint32_t refused)
 static uint32_t prob_select(struct ev_model *m, uint32_t share)
 {
 	struct prob_seen seen = {EV_MODEL_NONE, EV_MODEL_NONE, EV_MODEL_NONE, false};
-	uint32_t limit = limit_of(m->a.len + m->b.len);
+	uint32_t limit = moving_limit(m->a.len + m->b.len);
 	uint32_t refused = m->last;
 	bool newest_passed = false;
 
@@ -278,6 +286,7 @@ static uint32_t prob_select(struct ev_model *m, uint32_t share)
 		return EV_MODEL_NONE;
 	}
 	prob_give_back(m, refused);
+	earn(m, 2.25);
 	for (uint32_t i = 0; i < limit; i++) {
 		struct ev_list *l = prob_in_small(m, &seen, refused, share) ? &m->a : &m->b;
 		uint32_t frame = l->at[0];
@@ -394,12 +403,12 @@ static void mglru_age(struct ev_model *m, uint32_t frame)
 {
 	if (has(&m->a, frame)) {
 		move_to_tail(m, &m->b, frame);
-	} else if (is_used(look(m, frame))) {
+	} else if (m->saved >= 1 && is_used(look(m, frame))) {
 		move_to_tail(m, &m->a, frame);
 	} else {
 		move_to_tail(m, &m->c, frame);
 	}
-	if (m->b.len < (m->a.len + m->b.len + m->c.len) / 3 && m->a.len > 0) {
+	if (m->b.len < (m->a.len + m->b.len + m->c.len) / 5 && m->a.len > 0) {
 		move_to_tail(m, &m->b, m->a.at[0]);
 	}
 }
@@ -416,7 +425,7 @@ static bool mglru_judge(struct ev_model *m, uint32_t frame)
 		move_to_tail(m, was_first ? &m->c : &m->a, frame);
 		return false;
 	}
-	if (is_dirty(bits) && !was_first && !advised) {
+	if (is_dirty(bits) && !was_first && !advised && m->saved >= 1) {
 		m->first[frame] = true;
 		move_to_tail(m, &m->c, frame);
 		return false;
@@ -443,8 +452,9 @@ static uint32_t mglru_select(struct ev_model *m)
 	if (count == 0) {
 		return EV_MODEL_NONE;
 	}
-	for (uint32_t i = 0; i < limit_of(count); i++) {
-		bool old = m->c.len > 0 && (m->c.len >= count / 3 || aged >= 4);
+	earn(m, 2);
+	for (uint32_t i = 0; i < moving_limit(count); i++) {
+		bool old = m->c.len > 0 && (m->c.len >= count / 5 || aged >= 4);
 		uint32_t frame = old ? m->c.at[0] : m->b.len > 0 ? m->b.at[0] : m->a.at[0];
 
 		if (passed_over(m, count, frame, refused)) {

@@ -11,12 +11,16 @@ static int sweep_look(struct ev_model *m, uint32_t frame)
 {
 	static const uint32_t turns[] = {1, 1, 2, 4};
 	unsigned int credit = m->credit[frame];
-	bool used = (look(m, frame) & Z_INFO_ACCESSED) != 0;
+	bool used;
 
 	if (credit > 0) {
 		m->chance = m->chance * 1664525U + 1013904223U;
 		m->credit[frame] = (uint8_t)(credit - ((m->chance >> 16) % turns[credit] == 0));
 	}
+	if (m->credit[frame] == credit && credit > 0) {
+		return 1;
+	}
+	used = (look(m, frame) & Z_INFO_ACCESSED) != 0;
 	return credit > 0 ? 1 : 2 * used;
 }
 

@@ -8,7 +8,8 @@
  *   n0 the next victim is frame 0, which does not leave
  *   b0 the page that comes to frame 0 next was the last evicted
  *   h0 from here on accessed bits that are cleared are set again at once
- * Locks: none. Limits: ten frames.
+ * Frames from the tenth on are letters: a is 10.
+ * Locks: none. Limits: 16 frames.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +19,8 @@
 #include <cmocka.h>
 
 #include "eviction_host.h"
+
+#define FRAMES 16
 
 struct golden {
 	const char *algorithm;
@@ -39,9 +42,10 @@ static const struct golden golden[] = {
 
 	{"lru", "in order of filling", "+0 +1 +2 v0 v1 v2"},
 	{"lru", "the touch that filled a page is no second use", "+0 r0 +1 r1 +2 r2 v0 v1 v2"},
-	{"lru", "1, read in the old part, goes behind 4", "+0 +1 +2 +3 v0 r1 +4 v2 v3 v1 v4"},
+	{"lru", "1, read in the old part, goes behind 6",
+	 "+0 +1 +2 +3 +4 +5 v0 r1 +6 v2 v3 v4 v5 v1 v6"},
 	{"lru", "a soft fault tells of a use: 0 goes behind 2", "+0 +1 +2 s0 v1 v0 v2"},
-	{"lru", "read ahead goes to the old part", "+0 +1 +2 +3 v0 a4 v1 v4 v2 v3"},
+	{"lru", "read ahead goes to the old part", "+0 +1 +2 +3 +4 +5 v0 a6 v1 v6 v2 v3 v4 v5"},
 	{"lru", "read ahead with nothing old goes behind 1, which is passed over as the newest",
 	 "+0 +1 a2 v0 v2 v1"},
 	{"lru", "cold is next, though new", "+0 +1 +2 c2 v2 v0 v1"},
@@ -50,12 +54,15 @@ static const struct golden golden[] = {
 
 	{"nru", "all new: each is spared once, then in turn", "+0 +1 +2 v0 v1 v2"},
 	{"nru", "1 was read since the last look, 3 is new", "+0 +1 +2 v0 r1 +3 v2 v1 v3"},
-	{"nru", "0 is set aside for the clean 1; with 7 there is no preference any more",
-	 "+0 w0 +1 +2 +3 +4 +5 +6 +7 v1 v0 v2"},
-	{"nru", "0 and 1 would be set aside, but only one of 8 may: 0 goes; then clean ones",
-	 "+0 w0 +1 w1 +2 +3 +4 +5 +6 +7 v0 +0 v2 +2 v3"},
+	{"nru", "0 is set aside for the clean 1; with 15 there is no preference any more",
+	 "+0 w0 +1 +2 +3 +4 +5 +6 +7 +8 +9 +a +b +c +d +e +f v1 v0 v2"},
+	{"nru", "0 and 1 would be set aside, but only one of 16 may: 0 goes; then clean ones",
+	 "+0 w0 +1 w1 +2 +3 +4 +5 +6 +7 +8 +9 +a +b +c +d +e +f v0 +0 v2 +2 v3"},
 	{"nru", "1 was used while set aside, 2 takes its place, 3 is clean",
-	 "+0 w0 +1 w1 +2 w2 +3 +4 +5 +6 +7 v0 +0 r1 v3"},
+	 "+0 w0 +1 w1 +2 w2 +3 +4 +5 +6 +7 +8 +9 +a +b +c +d +e +f v0 +0 r1 v3"},
+	{"nru",
+	 "so it was again, but the look that would see it is not saved: 2 was used, 3 is dirty",
+	 "+0 w0 +1 w1 +2 +3 w3 +4 +5 +6 +7 +8 +9 +a +b +c +d +e +f v0 +0 r1 r2 v1"},
 	{"nru", "all hot: the clean one first, then in turn", "+0 w0 +1 w1 +2 r2 h0 v2 v0 v1"},
 	{"nru", "cold is next, dirty or not", "+0 +1 w1 +2 c1 v1 v0 v2"},
 	{"nru", "cold and then touched: spared, 1 is idle", "+0 +1 +2 v0 c2 r2 v1 v2"},
@@ -145,14 +152,19 @@ static void one_word(struct ev_host *h, char what, uint32_t frame)
 	}
 }
 
+static uint32_t frame_of(char c)
+{
+	return (uint32_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
 static void one_trace(void **state)
 {
 	const struct golden *g = *state;
 	struct ev_host h;
 
-	ev_open(&h, z_eviction_find(g->algorithm), 10);
+	ev_open(&h, z_eviction_find(g->algorithm), FRAMES);
 	for (const char *word = g->trace; *word != '\0'; word += word[2] == ' ' ? 3 : 2) {
-		one_word(&h, word[0], (uint32_t)(word[1] - '0'));
+		one_word(&h, word[0], frame_of(word[1]));
 		ev_check(&h);
 	}
 	ev_close(&h);

@@ -106,8 +106,8 @@ static void loop(void **state)
 	replay("lru", 20000, 0);
 	replay("sieve", 20000, 0);
 	replay("s3fifo", 7804, 0);
-	replay("clockpro", 10142, 0);
-	replay("mglru", 19999, 0);
+	replay("clockpro", 9309, 0);
+	replay("mglru", 12647, 0);
 }
 
 static void zipf(void **state)
@@ -115,13 +115,13 @@ static void zipf(void **state)
 	(void)state;
 	make_zipf();
 	assert_int_equal(ev_opt_misses(trace.page, REFS, PAGES, 50), 3409);
-	replay("nru", 6679, 2230);
+	replay("nru", 6827, 2379);
 	replay("clock", 6896, 2476);
-	replay("lru", 6519, 2215);
-	replay("sieve", 6344, 1998);
-	replay("s3fifo", 5868, 1854);
-	replay("clockpro", 5804, 1795);
-	replay("mglru", 5948, 1920);
+	replay("lru", 6541, 2219);
+	replay("sieve", 6655, 2236);
+	replay("s3fifo", 5880, 1854);
+	replay("clockpro", 5807, 1795);
+	replay("mglru", 5741, 1836);
 }
 
 static void scan_and_hot(void **state)
@@ -129,13 +129,13 @@ static void scan_and_hot(void **state)
 	(void)state;
 	make_scan_and_hot();
 	assert_int_equal(ev_opt_misses(trace.page, REFS, PAGES, 50), 8425);
-	replay("nru", 10039, 14);
+	replay("nru", 11352, 1322);
 	replay("clock", 12517, 2491);
-	replay("lru", 10040, 14);
-	replay("sieve", 10023, 0);
-	replay("s3fifo", 10026, 2);
-	replay("clockpro", 10026, 2);
-	replay("mglru", 9271, 1);
+	replay("lru", 10053, 22);
+	replay("sieve", 10024, 1);
+	replay("s3fifo", 10024, 1);
+	replay("clockpro", 10024, 1);
+	replay("mglru", 10024, 1);
 }
 
 static void half_dirty(void **state)
@@ -143,13 +143,13 @@ static void half_dirty(void **state)
 	(void)state;
 	make_half_dirty();
 	assert_int_equal(ev_opt_misses(trace.page, REFS, PAGES, 50), 5336);
-	replay("nru", 11637, 5427);
+	replay("nru", 11610, 5624);
 	replay("clock", 11638, 5824);
-	replay("lru", 11686, 5820);
-	replay("sieve", 11663, 5135);
-	replay("s3fifo", 11735, 5813);
-	replay("clockpro", 11707, 5706);
-	replay("mglru", 11781, 5675);
+	replay("lru", 11680, 5850);
+	replay("sieve", 11645, 5359);
+	replay("s3fifo", 11757, 5808);
+	replay("clockpro", 11645, 5681);
+	replay("mglru", 11747, 5818);
 }
 
 /* Belady's own kind of example, and the closed form for a loop of n + 1 pages in n frames. */
