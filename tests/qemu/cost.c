@@ -40,20 +40,40 @@ enum kind {
 	OTHER = KINDS,
 };
 
-/* limit: of the average, on the most expensive of the three architectures. */
 static const struct {
 	const char *name;
 	unsigned int goal;
-	unsigned int limit;
 } kinds[KINDS] = {
-	[UNTOUCHED_FREE] = {"untouched, free frame", 700, 660},
-	[OUT_FREE] = {"out, free frame", 700, 800},
-	[OUT_CLEAN] = {"out, clean victim", 1000, 1530},
-	[OUT_DIRTY] = {"out, dirty victim", 1600, 1690},
+	[UNTOUCHED_FREE] = {"untouched, free frame", 700},
+	[OUT_FREE] = {"out, free frame", 700},
+	[OUT_CLEAN] = {"out, clean victim", 1000},
+	[OUT_DIRTY] = {"out, dirty victim", 1600},
 };
 
-#define LOCKED_GOAL  2000U
-#define LOCKED_LIMIT 1480U
+#define LOCKED_GOAL 2000U
+
+/*
+ * What is asserted, for the most expensive of the three architectures: averages by kind, and the longest
+ * stretch. Those that a kernel chooses for its cost are held to less than the others. learned looks at
+ * 12 frames at 400 to 600 instructions: it is for a machine that may be locked that long.
+ */
+static const struct algorithm {
+	const char *name;
+	unsigned int limit[KINDS];
+	unsigned int locked;
+	unsigned int ghosts; /* bytes a frame */
+} algorithms[] = {
+	{"nru", {660, 800, 1530, 1720}, 1530, 0},
+	{"clock", {660, 800, 1530, 1690}, 1480, 0},
+	{"lru", {660, 800, 1530, 1690}, 1480, 0},
+	{"sieve", {660, 800, 1530, 1690}, 1680, 0},
+	{"s3fifo", {720, 860, 1900, 1930}, LOCKED_GOAL, 4},
+	{"clockpro", {720, 870, 2030, 1990}, LOCKED_GOAL, 4},
+	{"mglru", {680, 820, 1650, 1880}, LOCKED_GOAL, 0},
+	{"sweep", {810, 980, 1750, 1750}, 1700, 0},
+	{"learned", {2100, 1000, 7000, 7300}, 8800, 4},
+};
+static const struct algorithm *algorithm;
 
 struct cost {
 	uint64_t sum;
@@ -68,8 +88,6 @@ struct board_cost {
 };
 
 static const uint32_t frame_counts[] = {64, 256, 1024, 4096, 16384, 65536};
-static const char *const algorithms[] = {"nru", "clock", "lru"};
-static const char *algorithm;
 
 /* ---- counting ----------------------------------------------------------------------------------- */
 
@@ -152,10 +170,10 @@ static void report(const struct board_cost *c, uint32_t frames)
 
 		assert_true(of->faults > 0);
 		average = (unsigned int)(of->sum / of->faults);
-		kernel_print("COST %s %s frames=%u: average %u, largest %u, goal %u\n", algorithm,
-			     kinds[kind].name, (unsigned int)frames, average,
+		kernel_print("COST %s %s frames=%u: average %u, largest %u, goal %u\n",
+			     algorithm->name, kinds[kind].name, (unsigned int)frames, average,
 			     (unsigned int)of->largest, kinds[kind].goal);
-		assert_true(average <= kinds[kind].limit);
+		assert_true(average <= algorithm->limit[kind]);
 	}
 }
 
@@ -165,8 +183,10 @@ static bool rig_config_of(uint32_t frames, struct rig_config *out)
 {
 	uint32_t spare = frames / SPARE_SHARE > SPARE ? frames / SPARE_SHARE : SPARE;
 
-	*out = (struct rig_config){
-		.eviction = algorithm, .frames = frames, .pages = frames + spare, .copies = true};
+	*out = (struct rig_config){.eviction = algorithm->name,
+				   .frames = frames,
+				   .pages = frames + spare,
+				   .copies = true};
 	return rig_fits(out);
 }
 
@@ -222,23 +242,27 @@ static void stretches(void **state)
 		touch_all(&c, &rig, false);
 		longest = (unsigned int)rig_longest();
 		rig_close(&rig);
-		kernel_print("LOCKED %s frames=%u: longest %u, goal %u\n", algorithm,
+		kernel_print("LOCKED %s frames=%u: longest %u, goal %u\n", algorithm->name,
 			     (unsigned int)frame_counts[i], longest, LOCKED_GOAL);
-		assert_true(longest <= LOCKED_LIMIT);
+		assert_true(longest <= algorithm->locked);
 	}
 }
 
-/* The frame database is the specification's; the algorithm may have 8 bytes a frame (eviction.h). */
+/* The frame database is the specification's; the algorithm may have 8 bytes a frame, ghosts apart (eviction.h). */
 static void ram_of_a_frame(void **state)
 {
-	size_t of_pager =
-		(rig_pager_bytes(algorithm, 8192) - rig_pager_bytes(algorithm, 4096)) / 4096;
+	const char *name = algorithm->name;
+	size_t of_pager = rig_pager_bytes(name, 8192) - rig_pager_bytes(name, 4096);
+	size_t ghosts = (size_t)algorithm->ghosts * 4096;
 
 	(void)state;
-	kernel_print("RAM %s: %u bytes a frame in the frame database, %u in the pager\n", algorithm,
-		     (unsigned int)sizeof(struct z_page_frame), (unsigned int)of_pager);
+	kernel_print("RAM %s: bytes a frame: %u in the frame database, %u.%02u in the pager, %u of "
+		     "them ghosts\n",
+		     name, (unsigned int)sizeof(struct z_page_frame),
+		     (unsigned int)(of_pager / 4096), (unsigned int)(of_pager % 4096 * 100 / 4096),
+		     algorithm->ghosts);
 	assert_true(sizeof(struct z_page_frame) <= 16);
-	assert_true(of_pager <= 8);
+	assert_true(of_pager >= ghosts && of_pager - ghosts <= 8 * 4096);
 }
 
 void test_cost(void)
@@ -250,7 +274,7 @@ void test_cost(void)
 	};
 
 	for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
-		algorithm = algorithms[i];
-		(void)cmocka_run_group_tests_name(algorithm, tests, NULL, NULL);
+		algorithm = &algorithms[i];
+		(void)cmocka_run_group_tests_name(algorithm->name, tests, NULL, NULL);
 	}
 }
