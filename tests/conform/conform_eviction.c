@@ -57,6 +57,38 @@ static void state_is_small(void **state)
 	}
 }
 
+/* What docs/EVICTION.md says of each: bytes a frame without ghosts, in hundredths, and those of ghosts. */
+static const struct {
+	const char *name;
+	size_t state;
+	size_t ghosts;
+} tabled[] = {
+	{"nru", 800, 0},   {"clock", 800, 0},     {"lru", 800, 0},
+	{"sieve", 800, 0}, {"s3fifo", 800, 400},  {"clockpro", 800, 400},
+	{"mglru", 800, 0}, {"learned", 625, 400}, {"sweep", 800, 0},
+};
+
+static void state_is_as_tabled(void **state)
+{
+	const struct z_eviction_ops *ops = *state;
+	const uint32_t small = 1U << 16;
+	const uint32_t large = 1U << 20;
+	const size_t frames = large - small;
+	size_t ghosts = 0;
+	size_t all = ops->state_bytes(large) - ops->state_bytes(small);
+	size_t i = 0;
+
+	if (ops->ghost_bytes != NULL) {
+		ghosts = ops->ghost_bytes(large) - ops->ghost_bytes(small);
+	}
+	while (i < sizeof(tabled) / sizeof(tabled[0]) && strcmp(tabled[i].name, ops->name) != 0) {
+		i++;
+	}
+	assert_true(i < sizeof(tabled) / sizeof(tabled[0]));
+	assert_int_equal((all - ghosts) * 100 / frames, tabled[i].state);
+	assert_int_equal(ghosts * 100 / frames, tabled[i].ghosts);
+}
+
 static void too_many_frames_are_refused(void **state)
 {
 	const struct z_eviction_ops *ops = *state;
@@ -481,6 +513,7 @@ static void read_ahead_pushes_nothing_out(void **state)
 static const struct CMUnitTest suite[] = {
 	cmocka_unit_test(is_in_the_registry),
 	cmocka_unit_test(state_is_small),
+	cmocka_unit_test(state_is_as_tabled),
 	cmocka_unit_test(too_many_frames_are_refused),
 	cmocka_unit_test(no_candidate_no_victim),
 	cmocka_unit_test(few_candidates),
