@@ -30,6 +30,10 @@
 #define RESIDENT 8U
 #define TRAPS    16U /* soft: the next touch faults */
 
+/* Two pages left together if there were fewer evictions between them than the frames divided by this. */
+#define APART_SHARE 32U
+#define IS_NEW      UINT32_MAX
+
 struct machine {
 	struct z_eviction_host host;
 	const struct z_eviction_ops *ops;
@@ -168,8 +172,38 @@ static const struct z_page_frame *near(void *core, const struct z_page_frame *pf
 	return found;
 }
 
-/* The other pages of the aligned block, until one of them would push out the page that is wanted. */
-static void fill_around(struct machine *m, uint32_t page)
+/*
+ * When a page left: the number of its eviction, as far as the core's ghosts remember it; IS_NEW: it was never
+ * in; 0: it left, and it is not known when.
+ */
+static uint32_t left(struct machine *m, uint32_t page)
+{
+	uint32_t tag = z__ghost_tag(m->t->pages.number[page] * Z_PAGE_SIZE);
+	const struct z_ghost *g = z__ghost_slot(&m->ghosts, tag);
+
+	if (g->tag == tag) {
+		return g->evicted;
+	}
+	return (m->bits[page] & SEEN) == 0 ? IS_NEW : 0;
+}
+
+/* Did both leave at about the same time, or is neither known to have left? */
+static bool left_together(const struct machine *m, uint32_t one, uint32_t other)
+{
+	uint32_t apart = m->host.nframes / APART_SHARE;
+
+	if (one == 0 || other == 0 || one == IS_NEW || other == IS_NEW) {
+		return one == other && one == IS_NEW;
+	}
+	apart = apart > 0 ? apart : 1;
+	return one - other + apart <= 2 * apart;
+}
+
+/*
+ * The other pages of the aligned block, until one of them would push out the page that is wanted. when: that
+ * page left.
+ */
+static void fill_around(struct machine *m, uint32_t page, uint32_t when)
 {
 	uint64_t first = m->t->pages.number[page] / m->o->readaround * m->o->readaround;
 
@@ -177,7 +211,11 @@ static void fill_around(struct machine *m, uint32_t page)
 	     i < m->t->pages.count && m->order[i] < first + m->o->readaround; i++) {
 		uint32_t other = m->order_page[i];
 
-		if ((m->bits[other] & RESIDENT) == 0 && !fill(m, other, 0, Z_ADD_AHEAD, page)) {
+		if ((m->bits[other] & RESIDENT) != 0 ||
+		    (m->o->together && !left_together(m, when, left(m, other)))) {
+			continue;
+		}
+		if (!fill(m, other, 0, Z_ADD_AHEAD, page)) {
 			break;
 		}
 	}
@@ -185,13 +223,15 @@ static void fill_around(struct machine *m, uint32_t page)
 
 static void miss(struct machine *m, uint32_t page, unsigned int touch)
 {
+	uint32_t when = left(m, page);
+
 	m->r->misses++;
 	m->r->cold += (m->bits[page] & SEEN) == 0;
 	if (!fill(m, page, touch & Z_INFO_DIRTY, Z_ADD_FAULT, UINT32_MAX)) {
 		return;
 	}
 	if (m->o->readaround > 1) {
-		fill_around(m, page);
+		fill_around(m, page, when);
 	}
 	m->bits[page] = (uint8_t)((m->bits[page] | touch) & ~TRAPS);
 }

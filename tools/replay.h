@@ -32,6 +32,7 @@ struct replay_options {
 	uint32_t frames; /* 1 or more */
 	enum replay_access access;
 	uint32_t readaround; /* pages of the aligned block that a miss brings in; 0, 1: that page */
+	bool together; /* of these only those that left when the page did, or never were in like it */
 };
 
 /* What is counted. A fault is a miss: a reference to a page that is in no frame. */

@@ -40,6 +40,9 @@ static const char usage[] =
 	"as\n"
 	"                        in a Linux process\n"
 	"  --readaround N        a miss brings in the aligned block of N pages\n"
+	"  --together            of the block only pages that left when the missing one did, or "
+	"that\n"
+	"                        were never in, like it\n"
 	"  --json                all figures as JSON\n"
 	"  --svg FILE            misses against memory as a picture\n"
 	"  --summary             only the means over all traces\n"
@@ -222,6 +225,9 @@ static int take_option(struct sim_plan *plan, int option)
 	case 'j':
 		plan->json = true;
 		return 0;
+	case 'T':
+		plan->options.together = true;
+		return 0;
 	case 's':
 		plan->summary_only = true;
 		return 0;
@@ -261,6 +267,7 @@ int sim_options(int argc, char **argv, struct sim_plan *plan)
 		{"eviction", required_argument, NULL, 'e'},
 		{"access", required_argument, NULL, 'a'},
 		{"readaround", required_argument, NULL, 'r'},
+		{"together", no_argument, NULL, 'T'},
 		{"jobs", required_argument, NULL, 'J'},
 		{"svg", required_argument, NULL, 'v'},
 		{"json", no_argument, NULL, 'j'},

@@ -317,9 +317,10 @@ static void json_summary(const struct sim_plan *plan, const struct sim_trace *tr
 
 void sim_print_json(const struct sim_plan *plan, const struct sim_trace *traces, size_t n)
 {
-	(void)printf("{\"access\": \"%s\", \"readaround\": %u,\n\"traces\": [",
+	(void)printf("{\"access\": \"%s\", \"readaround\": %u, \"together\": %s,\n\"traces\": [",
 		     sim_access_names[plan->options.access],
-		     plan->options.readaround > 1 ? plan->options.readaround : 1);
+		     plan->options.readaround > 1 ? plan->options.readaround : 1,
+		     plan->options.together ? "true" : "false");
 	for (size_t i = 0; i < n; i++) {
 		(void)fputs(i > 0 ? ",\n" : "\n", stdout);
 		json_trace(plan, &traces[i]);

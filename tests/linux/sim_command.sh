@@ -47,7 +47,7 @@ done
 "$zpager" sim --trace "$trace" >"$work/table"
 "$zpager" sim --trace "$trace" --json --jobs 1 >"$work/json"
 "$zpager" sim --trace "$trace,$trace" --frames 50%:100%:25%,3000 --eviction nru --trace "$trace" \
-	--json --access soft --readaround 4 --svg "$work/picture.svg" >"$work/json2"
+	--json --access soft --readaround 4 --together --svg "$work/picture.svg" >"$work/json2"
 if "$zpager" sim --trace "$trace" --svg no/such/folder --summary >/dev/null 2>"$work/err"; then
 	fail "a picture into nowhere is no error"
 fi
@@ -78,7 +78,7 @@ best = math.exp(sum(map(math.log, best)) / len(best))
 assert re.search(r"^best module +%.3f " % best, table, re.M), best
 
 two = json.load(open(work + "/json2"))
-assert two["access"] == "soft" and two["readaround"] == 4
+assert two["access"] == "soft" and two["readaround"] == 4 and two["together"]
 assert [c["frames"] for c in two["traces"][0]["cells"]][::2] == [10016, 15023, 20031, 3000]
 assert [s["algorithm"] for s in two["summary"]] == ["opt", "nru"]
 assert len(two["traces"]) == 3

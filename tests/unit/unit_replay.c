@@ -487,6 +487,23 @@ static void calls_with_read_around(void **state)
 	pgt_close(t);
 }
 
+static void calls_with_pages_that_left_together(void **state)
+{
+	struct pgt *t = trace_from("r8 r16 r8 r9 r10 r11");
+	struct replay_options o = {.frames = 3, .readaround = 4, .together = true};
+	struct replay_result r = run(t, &spy_algorithm, o);
+
+	(void)state;
+	/*
+	 * 8, 9 and 10 were never in and come together; 11 would push out 8. When 8 is back, 9 left one eviction
+	 * after it and comes, too; 10 left two after it, and 11 was never in. So nothing comes with 10, nor with 11.
+	 */
+	expect_calls("f8.0 a9.0 a10.0 l8.0 l8.1 r8.0 f16.0 l9.0 r9.0 g8.2 f8.0 l10.0 r10.0 g9.2 "
+		     "a9.0 l16.1 r16.0 f10.0 l8.1 r8.0 f11.0 ");
+	assert_int_equal(r.misses, 5);
+	pgt_close(t);
+}
+
 static struct z_page_frame *gives_none(void *state)
 {
 	(void)state;
@@ -544,6 +561,7 @@ int main(void)
 		cmocka_unit_test(calls_with_bits),
 		cmocka_unit_test(calls_with_soft_faults),
 		cmocka_unit_test(calls_with_read_around),
+		cmocka_unit_test(calls_with_pages_that_left_together),
 		cmocka_unit_test(broken_modules_are_noticed),
 	};
 
