@@ -4,8 +4,8 @@
  *
  * Theory: slot n is page n of a sparse, unlinked file. A checksum of each page (32 bits of XXH3) is
  * kept in RAM and verified when the page comes back, so that a disk that lies is found out. Clean
- * copies are kept until their slots are needed. Batches are written with one submission to an io_uring
- * where there is one, runs of slots that follow one another with one vectored write.
+ * copies are kept until their slots are needed. How batches are written is said in file_write.c, how scans
+ * are read ahead in file_ahead.c.
  *
  * Holes: a freed slot is first "hot": still on disk, and the first to be given again. When there are
  * more hot ones than a few, the next page operation - which holds no pager lock - takes a batch of
@@ -20,7 +20,6 @@
 #define _GNU_SOURCE
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "file_store.h"
 
@@ -29,11 +28,6 @@
 static struct file_store *file_of(struct z_store *store)
 {
 	return (struct file_store *)store;
-}
-
-static uint32_t sum_of(const void *page)
-{
-	return (uint32_t)XXH3_64bits(page, Z_PAGE_SIZE);
 }
 
 /* ---- hot and cold slots ---------------------------------------------------------------------- */
@@ -154,6 +148,22 @@ static void punch_some(struct file_store *file)
 	}
 }
 
+/* ---- reading ahead ---------------------------------------------------------------------------- */
+
+static void asked(struct file_store *file, uint32_t slot, size_t n)
+{
+	if (file->ahead != NULL) {
+		z_ahead_asked(file->ahead, slot, (uint32_t)n);
+	}
+}
+
+/* The page, if it was read ahead and is what was written. */
+static bool take_ahead(struct file_store *file, uint32_t slot, void *page)
+{
+	return file->ahead != NULL && z_ahead_take(file->ahead, slot, page) &&
+	       file_sum(page) == file_entry(file, slot)->sum;
+}
+
 /* ---- operations ------------------------------------------------------------------------------ */
 
 static int file_location_get(struct z_store *store, struct z_page_frame *pf, enum z_store_want want,
@@ -185,108 +195,43 @@ static int file_page_out(struct z_store *store, z_loc_t loc, const void *page)
 	int err;
 
 	punch_some(file);
-	file_entry(file, slot)->sum = sum_of(page);
+	file_entry(file, slot)->sum = file_sum(page);
 	err = z_file_write(file->fd, page, Z_PAGE_SIZE, file_offset(slot));
+	file_forget_ahead(file, slot);
 	if (err == 0) {
 		atomic_fetch_add_explicit(&file->written, Z_PAGE_SIZE, memory_order_relaxed);
 	}
 	return err;
 }
 
-/* Pages of a batch that follow one another in the file become one run. */
-static size_t make_runs(const struct z_store_io *ios, size_t n, struct iovec *iov,
-			struct z_uring_run *runs)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		iov[i] = (struct iovec){(void *)(uintptr_t)ios[i].page, Z_PAGE_SIZE};
-		if (i != 0 && ios[i].loc.v == ios[i - 1].loc.v + Z_PAGE_SIZE) {
-			runs[count - 1].n++;
-		} else {
-			runs[count++] =
-				(struct z_uring_run){.iov = &iov[i],
-						     .n = 1,
-						     .offset = file_offset(z_loc_slot(ios[i].loc))};
-		}
-	}
-	return count;
-}
-
-/* What can be written through the ring is; another context may have it just now. */
-static void try_ring(struct file_store *file, struct z_uring_run *runs, size_t n)
-{
-	if (pthread_mutex_trylock(&file->ring_lock) != 0) {
-		return;
-	}
-	if (file->ring != NULL && !z_uring_write(file->ring, file->fd, runs, n)) {
-		z_uring_close(file->ring, false);
-		file->ring = NULL;
-	}
-	(void)pthread_mutex_unlock(&file->ring_lock);
-}
-
-/* Write one run in the plain way; if it fails, page by page, to know which ones did. */
-static size_t finish_run(struct file_store *file, const struct z_uring_run *run,
-			 struct z_store_io *ios)
-{
-	size_t failed = 0;
-
-	if (run->done || z_file_write_run(file->fd, run->iov, run->n, run->offset) == 0) {
-		return 0;
-	}
-	for (size_t i = 0; i < run->n; i++) {
-		ios[i].status = z_file_write(file->fd, ios[i].page, Z_PAGE_SIZE,
-					     run->offset + i * Z_PAGE_SIZE);
-		failed += ios[i].status != 0 ? 1U : 0U;
-	}
-	return failed;
-}
-
-static size_t write_part(struct file_store *file, struct z_store_io *ios, size_t n)
-{
-	struct iovec iov[Z_URING_DEPTH];
-	struct z_uring_run runs[Z_URING_DEPTH];
-	size_t count = make_runs(ios, n, iov, runs);
-	size_t failed = 0;
-	size_t at = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		ios[i].status = 0;
-		file_entry(file, z_loc_slot(ios[i].loc))->sum = sum_of(ios[i].page);
-	}
-	try_ring(file, runs, count);
-	for (size_t i = 0; i < count; i++) {
-		failed += finish_run(file, &runs[i], &ios[at]);
-		at += runs[i].n;
-	}
-	atomic_fetch_add_explicit(&file->written, (n - failed) * Z_PAGE_SIZE, memory_order_relaxed);
-	return failed;
-}
-
 static size_t file_page_out_many(struct z_store *store, struct z_store_io *ios, size_t n)
 {
 	struct file_store *file = file_of(store);
-	size_t failed = 0;
 
 	punch_some(file);
-	for (size_t at = 0; at < n; at += Z_URING_DEPTH) {
-		size_t part = n - at < Z_URING_DEPTH ? n - at : Z_URING_DEPTH;
+	return z_file_write_batch(file, ios, n);
+}
 
-		failed += write_part(file, ios + at, part);
+static int read_one(struct file_store *file, uint32_t slot, void *page)
+{
+	int err = z_file_read(file->fd, page, Z_PAGE_SIZE, file_offset(slot));
+
+	if (err != 0) {
+		return err;
 	}
-	return failed;
+	atomic_fetch_add_explicit(&file->read, Z_PAGE_SIZE, memory_order_relaxed);
+	return file_sum(page) == file_entry(file, slot)->sum ? 0 : Z_ERR_CORRUPT;
 }
 
 static int file_page_in(struct z_store *store, z_loc_t loc, void *page)
 {
 	struct file_store *file = file_of(store);
 	uint32_t slot = z_loc_slot(loc);
-	int err = z_file_read(file->fd, page, Z_PAGE_SIZE, file_offset(slot));
+	int err = 0;
 
-	if (err == 0) {
-		atomic_fetch_add_explicit(&file->read, Z_PAGE_SIZE, memory_order_relaxed);
-		err = sum_of(page) == file_entry(file, slot)->sum ? 0 : Z_ERR_CORRUPT;
+	asked(file, slot, 1);
+	if (!take_ahead(file, slot, page)) {
+		err = read_one(file, slot, page);
 	}
 	punch_some(file);
 	return err;
@@ -304,9 +249,8 @@ static size_t run_length(const struct z_store_fill *fills, size_t n)
 }
 
 /* Read one run with one call; if it fails, page by page, to know which ones do. */
-static size_t read_run(struct z_store *store, struct z_store_fill *fills, size_t n)
+static size_t read_run(struct file_store *file, struct z_store_fill *fills, size_t n)
 {
-	struct file_store *file = file_of(store);
 	uint32_t slot = z_loc_slot(fills[0].loc);
 	struct iovec iov[Z_BATCH_MAX];
 	size_t failed = 0;
@@ -321,8 +265,8 @@ static size_t read_run(struct z_store *store, struct z_store_fill *fills, size_t
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (!all) {
-			fills[i].status = file_page_in(store, fills[i].loc, fills[i].page);
-		} else if (sum_of(fills[i].page) == file_entry(file, slot + (uint32_t)i)->sum) {
+			fills[i].status = read_one(file, slot + (uint32_t)i, fills[i].page);
+		} else if (file_sum(fills[i].page) == file_entry(file, slot + (uint32_t)i)->sum) {
 			fills[i].status = 0;
 		} else {
 			fills[i].status = Z_ERR_CORRUPT;
@@ -332,16 +276,36 @@ static size_t read_run(struct z_store *store, struct z_store_fill *fills, size_t
 	return failed;
 }
 
+/* Bring in a run of slots: what was read ahead, and between it what was not. */
+static size_t bring_run(struct file_store *file, struct z_store_fill *fills, size_t n)
+{
+	size_t failed = 0;
+	size_t missing = 0; /* so many before the i-th */
+
+	asked(file, z_loc_slot(fills[0].loc), n);
+	for (size_t i = 0; i < n; i++) {
+		if (!take_ahead(file, z_loc_slot(fills[i].loc), fills[i].page)) {
+			missing++;
+			continue;
+		}
+		fills[i].status = 0;
+		failed += missing > 0 ? read_run(file, fills + i - missing, missing) : 0;
+		missing = 0;
+	}
+	return failed + (missing > 0 ? read_run(file, fills + n - missing, missing) : 0);
+}
+
 static size_t file_page_in_many(struct z_store *store, struct z_store_fill *fills, size_t n)
 {
+	struct file_store *file = file_of(store);
 	size_t failed = 0;
 	size_t run;
 
 	for (size_t at = 0; at < n; at += run) {
 		run = run_length(fills + at, n - at < Z_BATCH_MAX ? n - at : Z_BATCH_MAX);
-		failed += read_run(store, fills + at, run);
+		failed += bring_run(file, fills + at, run);
 	}
-	punch_some(file_of(store));
+	punch_some(file);
 	return failed;
 }
 
@@ -365,15 +329,18 @@ static void file_stats(struct z_store *store, struct z_store_stats *out)
 {
 	struct file_store *file = file_of(store);
 	uint64_t disk = z_file_disk_bytes(file->fd);
+	size_t room = atomic_load(&file->room) != NULL ? ROOM_PAGES : 0;
 
 	*out = (struct z_store_stats){
 		.capacity_pages = file->slots.capacity,
 		.cached_pages = file->slots.cached_count,
 		.stolen = file->slots.stolen,
-		.ram_bytes = (file_head_pages() + file->slots.table.pages + file->entries.pages) *
-			     Z_PAGE_SIZE,
+		.ram_bytes =
+			(file_head_pages() + file->slots.table.pages + file->entries.pages + room) *
+			Z_PAGE_SIZE,
 		.written_bytes = atomic_load(&file->written),
-		.read_bytes = atomic_load(&file->read),
+		.read_bytes = atomic_load(&file->read) +
+			      (file->ahead != NULL ? z_ahead_read(file->ahead) : 0),
 	};
 	(void)pthread_mutex_lock(&file->lock);
 	out->used_pages = z_slots_used(&file->slots) - idle_slots(file);
@@ -423,6 +390,10 @@ static void file_close(struct z_store *store)
 	if (file->ring != NULL) {
 		z_uring_close(file->ring, false);
 	}
+	if (file->ahead != NULL) {
+		z_ahead_close(file->ahead);
+	}
+	z_file_give_room(file);
 	if (file->fd >= 0) {
 		(void)close(file->fd);
 	}

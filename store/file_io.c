@@ -73,7 +73,35 @@ static int make_at(const char *path)
 	return fd;
 }
 
-int z_file_make(const char *path, bool direct, const struct z_error_text *error, int *fd_out)
+/* Some file systems take the flag and refuse the transfer. A limit on files would be a signal. */
+static bool writes_page(int fd)
+{
+	static const char page[Z_PAGE_SIZE] __attribute__((aligned(Z_PAGE_SIZE)));
+	struct z_file_room room;
+
+	return z_file_room(fd, &room) == 0 && room.limit_bytes >= Z_PAGE_SIZE &&
+	       pwrite(fd, page, sizeof(page), 0) == (ssize_t)sizeof(page) && ftruncate(fd, 0) == 0;
+}
+
+/* Past the page cache, if that is wanted; on a file system in RAM it makes no sense. */
+static bool make_direct(int fd, enum z_file_direct direct)
+{
+	struct z_file_room room;
+	int flags = fcntl(fd, F_GETFL);
+
+	if (direct == Z_DIRECT_NO || flags < 0 || z_file_room(fd, &room) != 0 ||
+	    (direct == Z_DIRECT_IF_POSSIBLE && room.in_ram)) {
+		return false;
+	}
+	if (fcntl(fd, F_SETFL, flags | O_DIRECT) == 0 && writes_page(fd)) {
+		return true;
+	}
+	(void)fcntl(fd, F_SETFL, flags);
+	return false;
+}
+
+int z_file_make(const char *path, enum z_file_direct direct, const struct z_error_text *error,
+		int *fd_out, bool *direct_out)
 {
 	struct stat status;
 	bool directory = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
@@ -91,7 +119,8 @@ int z_file_make(const char *path, bool direct, const struct z_error_text *error,
 			"that can be written to, as in file:/var/tmp?size=1G",
 			path, strerror(errno));
 	}
-	if (direct && fcntl(fd, F_SETFL, O_DIRECT) != 0) {
+	*direct_out = make_direct(fd, direct);
+	if (direct == Z_DIRECT_YES && !*direct_out) {
 		(void)close(fd);
 		return z_error_say(error, Z_ERR_IO,
 				   "store file: %s cannot do direct=yes; leave it out", path);

@@ -23,10 +23,10 @@ struct z_file_room {
 /*
  * z_file_make - a file nobody else can open: O_TMPFILE, or made and unlinked; mode 0600, O_CLOEXEC,
  *   its descriptor out of the way of the program's own. path: a directory, or the file to make.
- *   0 | Z_ERR_IO, *error says why.
+ *   *direct_out: it is read and written past the page cache. 0 | Z_ERR_IO, *error says why.
  */
-Z_MUST_CHECK int z_file_make(const char *path, bool direct, const struct z_error_text *error,
-			     int *fd_out);
+Z_MUST_CHECK int z_file_make(const char *path, enum z_file_direct direct,
+			     const struct z_error_text *error, int *fd_out, bool *direct_out);
 
 /* z_file_room - 0 | Z_ERR_IO. */
 Z_MUST_CHECK int z_file_room(int fd, struct z_file_room *out);
@@ -69,7 +69,8 @@ void z_uring_close(struct z_uring *ring, bool inherited);
 /* A run of pages to be written at once. */
 struct z_uring_run {
 	struct iovec *iov;
-	unsigned int n;
+	unsigned int n; /* of iov */
+	size_t bytes;
 	uint64_t offset;
 	bool done; /* out: all of it is written; if not, nothing is known of it */
 };

@@ -44,9 +44,12 @@ static int copy_live(const struct file_store *file, int to, void *buffer)
 
 static struct z_uring *ring_memory(struct file_store *file)
 {
-	uintptr_t at = (uintptr_t)file + sizeof(*file);
+	return (struct z_uring *)((uintptr_t)file + file_part(sizeof(*file)));
+}
 
-	return (struct z_uring *)((at + 63U) / 64U * 64U);
+static struct z_file_ahead *ahead_memory(struct file_store *file)
+{
+	return (struct z_file_ahead *)((uintptr_t)ring_memory(file) + file_part(z_uring_bytes()));
 }
 
 int z_file_after_fork(struct z_store *store)
@@ -61,7 +64,8 @@ int z_file_after_fork(struct z_store *store)
 	if (buffer == NULL) {
 		return Z_ERR_NOMEM;
 	}
-	err = z_file_make(file->directory, file->direct, &none, &fd);
+	err = z_file_make(file->directory, file->direct ? Z_DIRECT_YES : Z_DIRECT_NO, &none, &fd,
+			  &file->direct);
 	if (err == 0) {
 		err = copy_live(file, fd, buffer);
 		(void)close(file->fd);
@@ -71,6 +75,9 @@ int z_file_after_fork(struct z_store *store)
 	if (file->ring != NULL) {
 		z_uring_close(file->ring, true);
 		file->ring = z_uring_open(ring_memory(file)) == 0 ? ring_memory(file) : NULL;
+	}
+	if (file->ahead != NULL) {
+		z_ahead_after_fork(file->ahead, file->fd);
 	}
 	return err;
 }
@@ -112,7 +119,7 @@ static int open_at(struct file_store *file, const char *path, const struct z_fil
 		   const struct z_error_text *error)
 {
 	struct z_file_room room;
-	int err = z_file_make(path, options->direct, error, &file->fd);
+	int err = z_file_make(path, options->direct, error, &file->fd, &file->direct);
 
 	if (err != 0) {
 		file->fd = -1;
@@ -214,7 +221,14 @@ static int open_parts(struct file_store *file, const struct z_file_options *opti
 	if (err == 0) {
 		err = z_table_open(&file->entries, &file->store.env, pages, sizeof(struct entry));
 	}
-	return err != 0 ? err : open_ring(file, options, error);
+	if (err == 0) {
+		err = open_ring(file, options, error);
+	}
+	if (err == 0 && file->direct && options->ahead) {
+		file->ahead = ahead_memory(file);
+		z_ahead_open(file->ahead, file->fd);
+	}
+	return err;
 }
 
 int z_file_open(const struct z_store_env *env, const struct z_file_options *options,
@@ -232,7 +246,6 @@ int z_file_open(const struct z_store_env *env, const struct z_file_options *opti
 	file->store.env = *env;
 	file->fd = -1;
 	file->keep_copies = options->keep_copies;
-	file->direct = options->direct;
 	file->hot.head = LIST_END;
 	file->cold.head = LIST_END;
 	(void)pthread_mutex_init(&file->lock, NULL);

@@ -61,11 +61,6 @@ void z_uring_close(struct z_uring *ring, bool inherited)
 	}
 }
 
-static size_t run_bytes(const struct z_uring_run *run)
-{
-	return (size_t)run->n * Z_PAGE_SIZE;
-}
-
 /* Take in what has been completed of count submitted writes. */
 static bool collect(struct io_uring *ring, struct z_uring_run *runs, size_t count)
 {
@@ -81,7 +76,7 @@ static bool collect(struct io_uring *ring, struct z_uring_run *runs, size_t coun
 			return false;
 		}
 		run = (size_t)io_uring_cqe_get_data64(cqe);
-		runs[run].done = cqe->res > 0 && (size_t)cqe->res == run_bytes(&runs[run]);
+		runs[run].done = cqe->res > 0 && (size_t)cqe->res == runs[run].bytes;
 		io_uring_cqe_seen(ring, cqe);
 	}
 	return true;

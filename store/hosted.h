@@ -36,6 +36,13 @@ Z_MUST_CHECK int z_lz4_open(const struct z_store_env *env, const struct z_lz4_op
  */
 void z_lz4_only_worthwhile(struct z_store *store);
 
+/* Whether a swap file is read and written past the page cache. */
+enum z_file_direct {
+	Z_DIRECT_IF_POSSIBLE, /* where the file system does it, and is on a disk */
+	Z_DIRECT_NO,
+	Z_DIRECT_YES, /* or not at all */
+};
+
 /* How a swap file is made. */
 struct z_file_options {
 	const char *path;   /* a directory, or a file to be made; "": TMPDIR, or /var/tmp */
@@ -43,8 +50,9 @@ struct z_file_options {
 	bool keep_copies;   /* keep clean copies */
 	bool uring;         /* use io_uring if the kernel has it */
 	bool uring_or_fail; /* and refuse if it has not */
-	bool direct;        /* O_DIRECT */
+	bool ahead;         /* read ahead of scans, where that is possible */
 	bool tmpfs;         /* a file system in RAM is all right */
+	enum z_file_direct direct;
 };
 
 /* z_file_open - 0 | Z_ERR_INVAL | Z_ERR_IO | Z_ERR_NOMEM | Z_ERR_NOSPC | Z_ERR_NOTSUP no io_uring. */

@@ -119,17 +119,38 @@ static int read_io(const struct z_uri *uri, const struct z_error_text *error,
 	return 0;
 }
 
+/* direct=auto|yes|no */
+static int read_direct(const struct z_uri *uri, const struct z_error_text *error,
+		       enum z_file_direct *direct)
+{
+	const char *value = z_uri_value(uri, "direct");
+
+	*direct = Z_DIRECT_IF_POSSIBLE;
+	if (value != NULL && strcmp(value, "yes") == 0) {
+		*direct = Z_DIRECT_YES;
+	} else if (value != NULL && strcmp(value, "no") == 0) {
+		*direct = Z_DIRECT_NO;
+	} else if (value != NULL && strcmp(value, "auto") != 0) {
+		return z_error_say(error, Z_ERR_INVAL,
+				   "store file: direct=%s; write direct=auto, yes or no", value);
+	}
+	return 0;
+}
+
 static int open_file(const struct z_uri *uri, const struct z_store_env *env,
 		     const struct z_error_text *error, struct z_store **out)
 {
-	struct z_file_options options = {.path = uri->path, .keep_copies = true};
+	struct z_file_options options = {.path = uri->path, .keep_copies = true, .ahead = true};
 	int err = z_uri_size(uri, "size", &options.bytes, error);
 
 	if (err == 0) {
 		err = z_uri_yes(uri, "keep", &options.keep_copies, error);
 	}
 	if (err == 0) {
-		err = z_uri_yes(uri, "direct", &options.direct, error);
+		err = read_direct(uri, error, &options.direct);
+	}
+	if (err == 0) {
+		err = z_uri_yes(uri, "ahead", &options.ahead, error);
 	}
 	if (err == 0) {
 		err = z_uri_yes(uri, "tmpfs", &options.tmpfs, error);
@@ -150,7 +171,7 @@ static int open_tier(const struct z_uri *uri, const struct z_store_env *env,
 static const struct entry entries[] = {
 	{"ram", "RAM, uncompressed; ram:size=64M", "size own keep", false, open_ram},
 	{"lz4", "compressed RAM; lz4:size=32M", "size own keep zstd", false, open_lz4},
-	{"file", "a swap file; file:/var/tmp?size=8G", "size keep io direct tmpfs", true,
+	{"file", "a swap file; file:/var/tmp?size=8G", "size keep io direct ahead tmpfs", true,
 	 open_file},
 	{"tier", "two stores, a fast one before a large one; tier:lz4:size=32M,file:/var/tmp", "",
 	 true, open_tier},

@@ -170,6 +170,7 @@ const struct store_config store_configs[] = {
 	{"lz4_zstd", "lz4:size=704K&zstd=yes", 64, 0, false, false},
 	{"file_sync", "file:?size=256K&io=sync&tmpfs=yes", 64, 64, false, false},
 	{"file_auto", "file:?size=256K&tmpfs=yes", 64, 64, false, false},
+	{"file_cached", "file:?size=256K&tmpfs=yes&direct=no", 64, 64, false, false},
 	{"file_no_copies", "file:?size=256K&tmpfs=yes&keep=no", 64, 64, false, false},
 	{"file_hostile", "file:?size=256K&tmpfs=yes", 64, 64, true, false},
 	{"tier_ram_ram", "tier:ram:size=128K,ram:size=128K", 63, 0, false, true},

@@ -49,6 +49,7 @@ static const struct refusal refusals[] = {
 	{"file:/nowhere/at/all", Z_ERR_IO, "cannot make a swap file in /nowhere/at/all"},
 	{"file:/etc/passwd", Z_ERR_IO, "exists already"},
 	{"file:?io=fast&tmpfs=yes", Z_ERR_INVAL, "io=auto, io=uring or io=sync"},
+	{"file:?direct=perhaps&tmpfs=yes", Z_ERR_INVAL, "direct=auto, yes or no"},
 	{"file:?size=15T&tmpfs=yes", Z_ERR_NOSPC, "there is room for"},
 	{"file:?own=yes", Z_ERR_INVAL, "unknown option 'own'"},
 	{"tier:", Z_ERR_INVAL, "needs two stores"},
