@@ -115,7 +115,7 @@ static void only_bad_pages_fail(void **state)
 	unsigned char byte = 0xee;
 
 	(void)state;
-	open_filled(&f, "file:/var/tmp?size=1M&tmpfs=yes");
+	open_filled(&f, "file:/var/tmp?size=1M&direct=no&tmpfs=yes");
 	file = (struct file_store *)f.store;
 	assert_int_equal(pwrite(file->fd, &byte, 1, (off_t)f.locs[9].v + 100), 1);
 	assert_int_equal(read_all(&f, 1), 1);
