@@ -28,9 +28,10 @@
  * A victim that is not taken by the core is not the next one if there is another, and goes again only
  * when all others that the select looks at have been victims, too.
  *
- * Limit of one select: LOOKS looks, cold pages included. Cost: about 250 instructions a look, so 20,000
- * a fault where LOOKS is 64, three or four microseconds on a computer of today. That is the price: it
- * pays where a page-in takes tens of microseconds. clockpro costs a tenth and has 4 % more faults.
+ * Limit of one select: LOOKS looks, cold pages included. Cost: about 250 instructions a look and more
+ * if it learns, so 20,000 a fault where LOOKS is 64, three microseconds on a computer of today. That is
+ * the price: it pays where a page-in takes a hundred microseconds or more. clockpro costs a fortieth of it and has 3.5 %
+ * more faults.
  *
  * Advice: COLD pages are victims before all others unless touched first. WILLNEED and NORMAL count
  * as a use. SEQUENTIAL and RANDOM say what will be used, which is learned anyhow: ignored.
