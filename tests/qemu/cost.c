@@ -67,11 +67,11 @@ static const struct algorithm {
 	{"clock", {660, 800, 1530, 1690}, 1480, 0},
 	{"lru", {660, 800, 1530, 1690}, 1480, 0},
 	{"sieve", {660, 800, 1530, 1690}, 1680, 0},
-	{"s3fifo", {720, 860, 1900, 1930}, LOCKED_GOAL, 4},
-	{"clockpro", {720, 870, 2030, 1990}, LOCKED_GOAL, 4},
-	{"mglru", {680, 820, 1650, 1880}, LOCKED_GOAL, 0},
-	{"sweep", {810, 980, 1750, 1750}, 1700, 0},
-	{"learned", {2100, 1000, 7000, 7300}, 8800, 4},
+	{"s3fifo", {720, 890, 2560, 1980}, LOCKED_GOAL, 4},
+	{"clockpro", {720, 900, 2520, 2040}, LOCKED_GOAL, 4},
+	{"mglru", {680, 840, 1780, 1930}, LOCKED_GOAL, 0},
+	{"sweep", {820, 990, 1780, 1820}, 1700, 0},
+	{"learned", {2130, 1020, 8600, 7500}, 8900, 4},
 };
 static const struct algorithm *algorithm;
 
