@@ -5,7 +5,8 @@
  * outside, and both are held against limits; what a touch answers when the budget has no page left for the
  * page table.
  *
- *   ZPAGER_PAGES=n   touched pages (default 400,000)    ZPAGER_FRAMES=n   page frames (a tenth of them)
+ *   ZPAGER_PAGES=n   touched pages (default 400,000; with half as many what is fixed still fits in the limit)
+ *   ZPAGER_FRAMES=n  page frames (a tenth of them)
  *
  * make bench-large runs it with 10^7 pages and 10^6 frames. Pages hold one word throughout, so that the store has 8 bytes
  * of data for each.
