@@ -14,8 +14,8 @@
 #define MATCH      5U /* what is looked up */
 #define SHORTEST   4U /* that the format knows */
 #define LONG       15U
-#define DENSE      64U /* bytes looked at one by one before only words are */
-#define STAY_DENSE 8U  /* the same after a short match among words */
+#define DENSE      96U /* bytes looked at one by one, after a long match, before only words are */
+#define MORE       8U  /* the same, of what is left of these, after a short match */
 #define WORD       8U
 #define CHUNK      32U                       /* bytes that are copied at once */
 #define ROOM       (Z_PAGE_SIZE / 255U + 6U) /* for both lengths, the distance and the token */
@@ -67,21 +67,30 @@ static inline bool look(const unsigned char *page, uint16_t *places, uint32_t at
 	return (load(page + from) ^ word) << (64U - 8U * MATCH) == 0;
 }
 
-/* The next match from the place on, words only if none begins at one of dense bytes. false: none. */
+static inline uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * The next match from match->at on. *dense: bytes to look at one by one; so many are left of them. Then
+ * only words are looked at, up to one that is text. false: there is none.
+ */
 static inline bool find(const unsigned char *page, uint16_t *places, uint32_t *dense,
 			struct match *match)
 {
 	uint32_t at = match->at;
-	uint32_t last = at + *dense < LAST_BEGIN ? at + *dense : LAST_BEGIN;
+	uint32_t last = least(at + *dense, LAST_BEGIN);
 
-	for (;;) {
-		for (*dense = DENSE; at <= last; at++) {
+	while (at <= LAST_BEGIN) {
+		for (; at <= last; at++) {
 			if (look(page, places, at, load(page + at), &match->from)) {
+				*dense = last - at;
 				match->at = at;
 				return true;
 			}
 		}
-		*dense = STAY_DENSE;
+		*dense = 0;
 		for (at = (at + WORD - 1U) / WORD * WORD; at <= LAST_BEGIN; at += WORD) {
 			uint64_t word = load(page + at);
 
@@ -93,12 +102,10 @@ static inline bool find(const unsigned char *page, uint16_t *places, uint32_t *d
 				break;
 			}
 		}
-		if (at > LAST_BEGIN) {
-			return false;
-		}
 		at++;
-		last = at + DENSE < LAST_BEGIN ? at + DENSE : LAST_BEGIN;
+		last = least(at + DENSE, LAST_BEGIN);
 	}
+	return false;
 }
 
 /* Where two places cease to be the same, that are the same up to at. */
@@ -209,9 +216,7 @@ size_t z_lz_compress(const void *source, unsigned char *to, size_t most, uint16_
 		for (;;) {
 			end = end_of(page, end, match.at - match.from);
 			at = put_match(at, token, match.at - match.from, end - match.at);
-			if (end - match.at > WORD) {
-				dense = DENSE;
-			}
+			dense = end - match.at > WORD ? DENSE : least(dense + MORE, DENSE);
 			done = end;
 			match.at = end;
 			if (end > LAST_BEGIN || at + ROOM > full) {
