@@ -50,20 +50,31 @@ Z__ON_THE_WAY int obtain(struct z_pager *p, struct z_page_frame **pf_out)
 
 /* ---- transfer ---------------------------------------------------------------------------- */
 
+/*
+ * The page was never touched: it has no copy in the store, and will be written when it leaves whether it is
+ * dirty or not. Where it costs a fault to find that out, it is dirty.
+ */
+Z__ON_THE_WAY enum z_attach_as zeroed_as(const struct z_arch_ops *arch, enum z_attach_as as)
+{
+	return (arch->caps & Z_ARCH_DIRTY_FAULTS) != 0 ? Z_ATTACH_DIRTY : as;
+}
+
 Z__ON_THE_WAY int transfer(struct z_pager *p, const struct z_entry *e, struct z_page_op *op,
-			   enum z_attach_as as, void **page_out)
+			   enum z_attach_as *as, void **page_out)
 {
 	const struct z_arch_ops *arch = p->cfg.arch;
 	int err = Z_OK;
 
 	z__io_begin_locked(p);
 	*page_out = arch->scratch(p->cfg.arch_ctx, op->va, op->phys, Z_SCRATCH_FILL);
-	if (e->kind == Z_ENTRY_OUT)
+	if (e->kind == Z_ENTRY_OUT) {
 		err = p->cfg.store->ops->page_in(p->cfg.store, e->loc, *page_out);
-	else
+	} else {
 		memset(*page_out, 0, Z_PAGE_SIZE);
+		*as = zeroed_as(arch, *as);
+	}
 	if (err == Z_OK && z__place_of(arch) != NULL)
-		(void)arch->place(p->cfg.arch_ctx, op, 1, as);
+		(void)arch->place(p->cfg.arch_ctx, op, 1, *as);
 	z__io_end(p);
 	return err;
 }
@@ -128,7 +139,7 @@ Z__ON_THE_WAY int load(struct z_pager *p, const struct z_entry *e, const struct 
 	pf->addr = (void *)r->va;
 	p->cfg.arch->hold(p->cfg.arch_ctx, r->va, op.phys);
 
-	err = transfer(p, e, &op, as, &page);
+	err = transfer(p, e, &op, &as, &page);
 	if (err != Z_OK)
 		p->stats.read_errors++;
 	else if (op.status != Z_OK || p->cfg.arch->attach(p->cfg.arch_ctx, &op, 1, as) > 0)

@@ -244,7 +244,7 @@ static void copy_release(void *ctx, struct z_page_op *ops, size_t n)
 
 const struct z_arch_ops zl_copy_ops = {
 	.name = "linux-copy",
-	.caps = Z_ARCH_DIRECT_SAVE,
+	.caps = Z_ARCH_DIRECT_SAVE | Z_ARCH_DIRTY_FAULTS,
 	.scratch_slots = ZL_SLOTS_MAX,
 	.map = zl_op_map,
 	.unmap = zl_op_unmap,

@@ -345,7 +345,7 @@ void zl_move_trim(struct zl_port *port, const struct z_page_frame *frames)
 
 const struct z_arch_ops zl_move_ops = {
 	.name = "linux-move",
-	.caps = Z_ARCH_DIRECT_SAVE,
+	.caps = Z_ARCH_DIRECT_SAVE | Z_ARCH_DIRTY_FAULTS,
 	.scratch_slots = MOVE_SCRATCH_SLOTS,
 	.map = zl_op_map,
 	.unmap = move_unmap,

@@ -82,6 +82,8 @@ enum z_arch_caps {
 	Z_ARCH_ACCESSED = 1,     /* info() reports reads without soft faults */
 	Z_ARCH_DIRECT_SAVE = 2,  /* scratch for SAVE takes no slot: any number at once */
 	Z_ARCH_TOUCH_LOADED = 4, /* touch comes right after the attach of a page that was touched */
+	Z_ARCH_DIRTY_FAULTS =
+		8, /* the first write to a page that is attached as clean is a soft fault */
 };
 
 struct z_arch_ops {
