@@ -89,7 +89,11 @@ static void forget_protection(struct zpager *z)
 		struct z_page_frame *pf = &z->frames[i];
 		if (z_page_frame_is_mapped(pf)) {
 			uint64_t *e = zl_pt_at(&z->port, (uintptr_t)pf->addr);
-			*e = (*e | ZL_PT_DIRTY) & ~ZL_PT_WP;
+			*e |= ZL_PT_DIRTY;
+			if ((*e & ZL_PT_WP) != 0) {
+				*e &= ~ZL_PT_WP;
+				zl_huge_gain(&z->port, (uintptr_t)pf->addr);
+			}
 		}
 	}
 }

@@ -92,6 +92,9 @@ static void held(struct zl_port *port, struct z_page_op *op, uint64_t bits)
 
 	op->dirty = (*e & ZL_PT_DIRTY) != 0;
 	op->status = 0;
+	if (zl_pt_is_writable(*e)) {
+		zl_huge_lose(port, op->va);
+	}
 	*e = zl_pt_make(Z_ENTRY_HELD, *e, *e & ZL_PT_FRAME) | bits;
 }
 
@@ -165,6 +168,9 @@ static size_t detach_batch(struct zl_port *port, struct z_page_op *ops, size_t n
 	size_t failed = 0;
 
 	zl_sort_ops(port, ops, n);
+	for (size_t i = 0; i < n; i++) {
+		zl_huge_split(port, ops[order[i]].va);
+	}
 	if (port->lobby == NULL) {
 		return detach_in_place(port, ops, n);
 	}

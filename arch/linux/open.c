@@ -251,6 +251,7 @@ static int open_port(struct zpager *z, const struct zpager_options *o,
 		.window_bytes = o->window_bytes != 0 ? o->window_bytes : WINDOW_DEFAULT,
 		.nframes = config->nframes,
 		.batch = config->reserve_batch,
+		.frames_free = &z->reclaim.frames_free,
 	};
 
 	pc.window_bytes = (pc.window_bytes + Z_PAGE_MASK) & ~(uint64_t)Z_PAGE_MASK;

@@ -208,6 +208,9 @@ size_t zl_copy_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_
 	for (size_t i = 0; i < n; i++) {
 		ops[i].status = attach_one(ctx, &ops[i], as == Z_ATTACH_CLEAN, &slot);
 		failed += ops[i].status != 0;
+		if (ops[i].status == 0 && zl_pt_is_writable(*zl_pt_at(ctx, ops[i].va))) {
+			zl_huge_gain(ctx, ops[i].va);
+		}
 	}
 	return failed;
 }

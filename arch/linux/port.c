@@ -111,7 +111,17 @@ static int open_window(struct zl_port *port, const struct zl_port_config *config
 		return Z_ERR_NOMEM;
 	}
 	port->pages = bytes / Z_PAGE_SIZE;
-	return zl_table_open(&port->table, port->pages, &config->purse);
+	int error = zl_table_open(&port->table, port->pages, &config->purse);
+	if (error != 0) {
+		return error;
+	}
+	if (config->frames_free != NULL && port->features->huge &&
+	    strcmp(config->mechanism, "move") != 0) {
+		return zl_huge_open(port, config->frames_free);
+	}
+	/* Fails where the kernel has no huge pages: then there is nothing to forbid. */
+	(void)madvise((void *)port->base, bytes, MADV_NOHUGEPAGE);
+	return 0;
 }
 
 static bool recycles(const char *mechanism)
@@ -220,6 +230,7 @@ void zl_port_close(struct zl_port *port)
 	unmap_pages(port->pool, port->nframes * Z_PAGE_SIZE);
 	unmap_pages(port->pool_touched, zl_move_bitmap_bytes(port->nframes));
 	unmap_pages(port->surplus, zl_move_bitmap_bytes(port->nframes));
+	zl_huge_close(port);
 	zl_table_close(&port->table);
 	unmap_pages((void *)port->base, port->pages * Z_PAGE_SIZE);
 	close_fd(port->uffd);

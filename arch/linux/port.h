@@ -77,6 +77,11 @@ struct zl_port {
 	uint64_t lobby_used[ZL_LOBBY_PAGES / 64]; /* [P] bit a place */
 	bool forked;                              /* [P] pages may be shared with a child */
 
+	/* Huge pages, with "copy"; see huge.c. */
+	uint16_t *extents;         /* [P] how much of each extent is there; NULL: there are none */
+	const size_t *frames_free; /* [I] the core's figure */
+	uint32_t huge_pause;       /* [P] extents to let pass */
+
 	uint32_t batch;     /* [I] pages that leave together at most */
 	size_t array_bytes; /* [I] of the ranges of drop, of order, and of the frames of staging */
 	uint16_t *order;    /* [P] a batch by address */
@@ -102,8 +107,9 @@ struct zl_port_config {
 	uint64_t window_bytes; /* wanted */
 	uint64_t least_bytes;  /* what is taken if that cannot be had */
 	uint32_t nframes;
-	uint32_t batch;        /* pages that leave together at most; 0: Z_BATCH_MAX */
-	struct zl_purse purse; /* who pays for the page table */
+	uint32_t batch;            /* pages that leave together at most; 0: Z_BATCH_MAX */
+	struct zl_purse purse;     /* who pays for the page table */
+	const size_t *frames_free; /* where the core keeps that figure; NULL: no huge pages */
 };
 
 /*
@@ -235,6 +241,24 @@ bool zl_worth_moving(const struct zl_port *port, size_t pages, bool alone);
 size_t zl_copy_place(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as);
 size_t zl_copy_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_as as);
 
+/* ---- huge.c ------------------------------------------------------------------------------- */
+
+#define ZL_EXTENT_PAGES ((size_t)512) /* what a huge page has */
+
+/* zl_huge_open - there may be some. frames_free: how many frames are free now. 0 | Z_ERR_NOMEM. */
+int zl_huge_open(struct zl_port *port, const size_t *frames_free);
+void zl_huge_close(struct zl_port *port);
+
+/* zl_huge_gain - the page is present and writable from now on. zl_huge_lose - it is not any more. */
+void zl_huge_gain(struct zl_port *port, uintptr_t va);
+void zl_huge_lose(struct zl_port *port, uintptr_t va);
+
+/* zl_huge_split - the page is present and about to leave: alone. */
+void zl_huge_split(struct zl_port *port, uintptr_t va);
+
+/* zl_huge_unmap - the pages are about to be unmapped; their entries are still there. */
+void zl_huge_unmap(struct zl_port *port, uintptr_t va, size_t pages);
+
 /* ---- lobby.c ------------------------------------------------------------------------------ */
 
 int zl_lobby_open(struct zl_port *port);
@@ -257,7 +281,7 @@ void zl_lobby_free(struct zl_port *port, uint32_t place);
 /* ---- window.c ----------------------------------------------------------------------------- */
 
 /*
- * zl_window_reserve - addresses, PROT_NONE, not inherited by children, never huge.
+ * zl_window_reserve - addresses, PROT_NONE, not inherited by children.
  *   *bytes_inout: wanted; what there is now, at least least_bytes. 0 | Z_ERR_NOMEM.
  */
 int zl_window_reserve(uint64_t *bytes_inout, uint64_t least_bytes, uintptr_t *base_out);

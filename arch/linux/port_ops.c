@@ -42,6 +42,7 @@ void zl_op_unmap(void *ctx, uintptr_t va, size_t pages)
 {
 	struct zl_port *port = ctx;
 
+	zl_huge_unmap(port, va, pages);
 	(void)mprotect((void *)va, pages * Z_PAGE_SIZE, PROT_NONE);
 	(void)madvise((void *)va, pages * Z_PAGE_SIZE, MADV_DONTNEED);
 	zl_table_unmap(&port->table, zl_page_of(port, va), pages);
@@ -178,6 +179,16 @@ void zl_op_hold(void *ctx, uintptr_t va, z_phys_t phys)
 
 static const char zeros[Z_PAGE_SIZE] __attribute__((aligned(4096)));
 
+static void now_writable(struct zl_port *port, uintptr_t va)
+{
+	uint64_t *e = zl_pt_at(port, va);
+
+	if ((*e & ZL_PT_WP) != 0) {
+		*e &= ~ZL_PT_WP;
+		zl_huge_gain(port, va);
+	}
+}
+
 /*
  * A page that is IN is present, so that a fault on it is over already, or is about write-protection.
  * Should the program have dropped the page behind our back (MADV_DONTNEED), it gets the zeros that
@@ -193,12 +204,13 @@ void zl_op_touch(void *ctx, uintptr_t va, unsigned int access)
 		*e |= ZL_PT_DIRTY;
 		if ((*e & ZL_PT_WP) != 0 &&
 		    zl_uffd_protect(port->uffd, va, Z_PAGE_SIZE, false) == 0) {
-			*e &= ~ZL_PT_WP;
+			now_writable(port, va);
 			return;
 		}
 	}
 	if (zl_uffd_copy(port->uffd, va, zeros, false) == 0) {
-		*e = (*e | ZL_PT_DIRTY) & ~ZL_PT_WP;
+		*e |= ZL_PT_DIRTY;
+		now_writable(port, va);
 	}
 }
 

@@ -56,6 +56,20 @@ static bool try_proc_mem(char *page)
 	return works;
 }
 
+/* The word in brackets is the choice; MADV_COLLAPSE would not ask. */
+static bool huge_allowed(void)
+{
+	char text[128] = "";
+	int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		return false;
+	}
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return n > 0 && strstr(text, "[never]") == NULL;
+}
+
 static void probe_uffd(void)
 {
 	int fd;
@@ -91,6 +105,7 @@ static void probe(void)
 		mmap(NULL, Z_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	probe_uffd();
+	found.huge = huge_allowed();
 	if (page != MAP_FAILED) {
 		found.vector_dontneed = try_vector_dontneed(page);
 		found.proc_mem = try_proc_mem(page);

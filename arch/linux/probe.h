@@ -19,6 +19,7 @@ struct zl_features {
 	bool move;
 	bool vector_dontneed; /* process_madvise(MADV_DONTNEED) on ourselves */
 	bool proc_mem;        /* /proc/self/mem reads PROT_NONE memory */
+	bool huge;            /* the administrator has not forbidden huge pages */
 };
 
 /* zl_probe - the answer, found out at the first call. Any thread, not a signal handler. */

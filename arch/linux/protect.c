@@ -29,11 +29,6 @@ bool zl_alone(const struct zl_port *port)
 	       stat("/proc/self/task", &tasks) == 0 && tasks.st_nlink == 3;
 }
 
-static bool is_writable(uint64_t e)
-{
-	return (e & (ZL_PT_PRESENT | ZL_PT_WP)) == ZL_PT_PRESENT;
-}
-
 /*
  * How many pages from `from` up to `to` would lose write access and are not to leave. SIZE_MAX: one is being filled;
  * it is placed without the lock, and nobody would know afterwards that it had been protected.
@@ -48,7 +43,7 @@ static size_t bystanders(const struct zl_port *port, uintptr_t from, uintptr_t t
 		if (zl_pt_kind(e) == Z_ENTRY_HELD && (e & ZL_PT_PRESENT) == 0) {
 			return SIZE_MAX;
 		}
-		n += is_writable(e);
+		n += zl_pt_is_writable(e);
 	}
 	return n;
 }
@@ -91,8 +86,9 @@ size_t zl_protect_some(struct zl_port *port, const struct z_page_op *ops, const 
 	for (; *error_out == 0 && va < end; va += Z_PAGE_SIZE) {
 		uint64_t *e = zl_pt_at(port, va);
 
-		if (is_writable(*e)) {
+		if (zl_pt_is_writable(*e)) {
 			*e |= ZL_PT_WP;
+			zl_huge_lose(port, va);
 		}
 	}
 	return length;

@@ -63,6 +63,12 @@ static inline uint64_t zl_pt_untouched(unsigned int prot)
 	return (uint64_t)Z_ENTRY_UNTOUCHED | (uint64_t)prot << ZL_PT_PROT_SHIFT;
 }
 
+/* There, and not write-protected by us. */
+static inline bool zl_pt_is_writable(uint64_t e)
+{
+	return (e & (ZL_PT_PRESENT | ZL_PT_WP)) == ZL_PT_PRESENT;
+}
+
 static inline uint32_t zl_pt_place(uint64_t e)
 {
 	return (uint32_t)(e >> ZL_PT_PLACE_SHIFT);

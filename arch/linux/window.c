@@ -65,8 +65,6 @@ int zl_window_reserve(uint64_t *bytes_inout, uint64_t least_bytes, uintptr_t *ba
 		munmap(p, bytes);
 		return Z_ERR_NOMEM;
 	}
-	/* Fails where the kernel has no huge pages: then there is nothing to forbid. */
-	(void)madvise(p, bytes, MADV_NOHUGEPAGE);
 	*base_out = (uintptr_t)p;
 	*bytes_inout = bytes;
 	return 0;

@@ -107,7 +107,15 @@ void *zpager_map(struct zpager *z, size_t bytes, size_t align_bytes)
 			      bytes, align_bytes);
 		return NULL;
 	}
-	int error = map_pages(z, pages, 0, align_pages, &va);
+	bool large = pages >= ZL_EXTENT_PAGES && align_pages < ZL_EXTENT_PAGES;
+	int error = Z_ERR_NOMEM;
+	if (large) {
+		/* A huge page can lie there. */
+		error = map_pages(z, pages, 0, ZL_EXTENT_PAGES, &va);
+	}
+	if (error == Z_ERR_NOMEM) {
+		error = map_pages(z, pages, 0, align_pages, &va);
+	}
 	if (error != 0) {
 		(void)zl_fail(z, error,
 			      "map of %zu bytes: %s (more than RAM and store can hold, or no "
