@@ -46,6 +46,7 @@ enum bench_access {
 enum bench_memory {
 	BENCH_PAGER,
 	BENCH_PLAIN,       /* anonymous memory, nobody limits it */
+	BENCH_PLAIN_HUGE,  /* the same with MADV_HUGEPAGE */
 	BENCH_ZRAM,        /* the same in a memory cgroup, swap on zram */
 	BENCH_SWAPFILE,    /* the same, swap in a file */
 	BENCH_MMAP,        /* a file mapped, in a memory cgroup */

@@ -31,6 +31,7 @@
 
 #define PREADS_MAX 65536U
 #define CHUNK      ((size_t)1 << 20)
+#define HUGE       ((size_t)2 << 20)
 
 static void say(struct bench_outcome *out, const char *what, const char *why)
 {
@@ -175,11 +176,13 @@ static void with_anonymous(const struct bench_plan *plan, const struct bench_run
 			   struct bench_outcome *out)
 {
 	size_t bytes = plan->options.region_bytes;
-	void *region = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	bool huge = run->peer->memory == BENCH_PLAIN_HUGE;
+	void *region = mmap(NULL, bytes + HUGE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	bool limited = run->peer->memory != BENCH_PLAIN;
+	uint64_t *aligned = (void *)(((uintptr_t)region + HUGE - 1) & ~(uintptr_t)(HUGE - 1));
+	bool limited = !huge && run->peer->memory != BENCH_PLAIN;
 	const struct bench_memory_ops memory = {
-		.region = region,
+		.region = aligned,
 		.pages = bytes / Z_PAGE_SIZE,
 		.faults = kernel_faults,
 		.written_bytes = limited ? swapped_out : nothing_written,
@@ -189,7 +192,7 @@ static void with_anonymous(const struct bench_plan *plan, const struct bench_run
 		say(out, "mmap", strerror(errno));
 		return;
 	}
-	(void)madvise(region, bytes, MADV_NOHUGEPAGE);
+	(void)madvise(aligned, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	bench_work(plan, run, &memory, out);
 	if (!limited) {
 		out->ram_bytes = number_in("/proc/self/status", "VmHWM") * 1024;

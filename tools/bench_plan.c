@@ -42,6 +42,7 @@ const struct bench_peer bench_peers[] = {
 	{"pread", BENCH_PREAD, NULL, NULL, false, "one O_DIRECT pread of 4 KiB an access"},
 	{"zpager-fits", BENCH_PAGER, LZ4_STORE, "signal", true, "zpager, all of it resident"},
 	{"plain", BENCH_PLAIN, NULL, NULL, true, "plain memory, all of it resident"},
+	{"plain-huge", BENCH_PLAIN_HUGE, NULL, NULL, true, "the same with MADV_HUGEPAGE"},
 	{"zpager", BENCH_PAGER, NULL, NULL, false, "zpager with --store and --fault-mode"},
 };
 const size_t bench_peer_count = sizeof(bench_peers) / sizeof(bench_peers[0]);

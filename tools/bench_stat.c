@@ -115,7 +115,7 @@ const char *bench_baseline(const char *peer)
 	static const char *const pairs[][2] = {
 		{"zpager-lz4", "zram"},      {"zpager-lz4-monitor", "zram"},
 		{"zpager-file", "swapfile"}, {"zpager-fits", "plain"},
-		{"zpager", "zram"},
+		{"plain-huge", "plain"},     {"zpager", "zram"},
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
