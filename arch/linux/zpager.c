@@ -240,6 +240,23 @@ int zpager_page_out(struct zpager *z, const void *address, size_t bytes)
 	return range_error(z, error, "page out", address, bytes);
 }
 
+int zpager_permit(struct zpager *z, void *address, size_t bytes, int accessible)
+{
+	struct range r;
+	sigset_t saved;
+
+	if (!round_out(address, bytes, &r)) {
+		return range_error(z, Z_ERR_INVAL, "permit", address, bytes);
+	}
+	int error = zl_enter(z, &saved);
+	if (error != 0) {
+		return error;
+	}
+	error = z_pager_protect(z->pager, r.va, r.pages, accessible != 0 ? RW : 0);
+	zl_leave(z, &saved);
+	return range_error(z, error, "permit", address, bytes);
+}
+
 /* The question of zpager_page_out_all(), in the words of the core. */
 struct question {
 	int (*wanted)(void *context, const void *address);

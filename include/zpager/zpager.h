@@ -140,6 +140,14 @@ Z_MUST_CHECK int zpager_page_out_all(struct zpager *z,
 Z_MUST_CHECK int zpager_advise(struct zpager *z, void *address, size_t bytes, enum z_advice advice);
 
 /*
+ * zpager_permit - forbid (accessible 0) or permit again (1) every access to mapped memory; its contents
+ * stay. A touch of what is forbidden is SIGSEGV, or SIGBUS. Who calls mprotect on such memory says so here
+ * too: a page that may not be read is saved by other means, and is not brought in ahead.
+ *   0 | Z_ERR_FAULT not all of it was mapped | Z_ERR_NOMEM nothing changed.
+ */
+Z_MUST_CHECK int zpager_permit(struct zpager *z, void *address, size_t bytes, int accessible);
+
+/*
  * zpager_set_ram - change the budget while running.
  *   0 | Z_ERR_INVAL too small, or larger than the budget at open | Z_ERR_NOSPC, Z_ERR_IO the store
  *   cannot take what has to leave; as much as possible was done.

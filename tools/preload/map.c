@@ -30,6 +30,7 @@
 #define ALIGN_SEGMENT ((size_t)32 << 20)
 
 static size_t threshold = (size_t)256 << 10; /* fixed after the pager is open */
+static atomic_bool forbidden_ever;
 static _Atomic uint64_t unpaged;
 
 void zp_map_open(void)
@@ -90,16 +91,35 @@ static int protect(void *address, size_t bytes, int prot)
 	return error;
 }
 
-/* The window may still carry the permissions of what was mapped there before. */
-static int permit(void *address, size_t bytes, int prot)
+/* The pager does not see the kernel's permissions, and has to know which pages nobody may read. */
+static int tell_pager(struct zpager *z, void *address, size_t bytes, int prot)
 {
+	bool forbidden = (prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) == 0;
+
+	if (forbidden) {
+		atomic_store(&forbidden_ever, true);
+	} else if (!atomic_load(&forbidden_ever)) {
+		return 0;
+	}
+	return zpager_permit(z, address, bytes, forbidden ? 0 : 1);
+}
+
+/* The window may still carry the permissions of what was mapped there before. */
+static int permit(struct zpager *z, void *address, size_t bytes, int prot)
+{
+	struct zp_entry entry;
+	int error;
+
 	bytes = whole_pages(bytes);
 	if (!is_plain(prot)) {
 		zp_protected_add(address, bytes);
 	} else if (!zp_protected(address, bytes)) {
 		return 0;
 	}
-	return protect(address, bytes, prot);
+	zp_enter(&entry);
+	error = tell_pager(z, address, bytes, prot);
+	zp_leave(&entry);
+	return error != 0 ? zp_errno(error) : protect(address, bytes, prot);
 }
 
 static void *map_paged(struct zpager *z, size_t bytes, int prot)
@@ -120,7 +140,7 @@ static void *map_paged(struct zpager *z, size_t bytes, int prot)
 	if (address == NULL) {
 		return MAP_FAILED;
 	}
-	if (permit(address, bytes, prot) != 0) {
+	if (permit(z, address, bytes, prot) != 0) {
 		munmap(address, bytes);
 		return MAP_FAILED;
 	}
@@ -194,7 +214,7 @@ static void *map_over(struct zpager *z, void *address, size_t bytes, int prot, i
 		errno = error == Z_ERR_BUSY ? EEXIST : -error;
 		return MAP_FAILED;
 	}
-	return permit(address, bytes, prot) == 0 ? address : MAP_FAILED;
+	return permit(z, address, bytes, prot) == 0 ? address : MAP_FAILED;
 }
 
 static void *map_plain(void *address, size_t bytes, int prot, int flags, int fd, off_t offset)
@@ -329,7 +349,7 @@ static void *remap_paged(struct zpager *z, char *old, size_t had, size_t bytes, 
 	zp_enter(&entry);
 	error = zpager_map_at(z, old + had, bytes - had);
 	zp_leave(&entry);
-	if (error == 0 && permit(old + had, bytes - had, PROT_READ | PROT_WRITE) == 0) {
+	if (error == 0 && permit(z, old + had, bytes - had, PROT_READ | PROT_WRITE) == 0) {
 		return old;
 	}
 	if ((flags & MREMAP_MAYMOVE) == 0) {
@@ -384,6 +404,9 @@ static int prepare_protect(struct zpager *z, void *address, size_t bytes, int pr
 		error = Z_ERR_NOMEM;
 	} else if ((prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) == 0) {
 		error = zpager_page_out(z, address, bytes);
+	}
+	if (error == 0) {
+		error = tell_pager(z, address, bytes, prot);
 	}
 	zp_leave(&entry);
 	if (!is_plain(prot)) {
