@@ -10,8 +10,12 @@
  *
  * Windows double with each fault that goes on, up to the configured size, a small part of the frames,
  * and half of the scratch mappings. A fault inside of a window is a page that left again before it was
- * touched: the window halves. Pages that are in are passed over; a window ends where a page was never
- * touched, is not mapped, has other permissions, or is being moved.
+ * touched: the window halves. Pages that are in are passed over; a window ends where a page is not
+ * mapped, has other permissions, or is being moved.
+ *
+ * Pages that were never touched come in the same way, as zeros, if the configuration says so, while that many
+ * frames stay free; a window is of the one kind of pages or the other. Since a window is about as long as what was
+ * scanned before it, at most, a program has no more than twice the pages that it touched in order.
  *
  * Random faults pay for one comparison: of the step, and of a bit for each page that a stream waits
  * for. A fault that has such a bit by chance costs the stream a life; a stream without lives is over.
@@ -161,6 +165,7 @@ static struct z_stream *lost(struct z_pager *p, uintptr_t va, intptr_t stride)
 struct run {
 	uint32_t n;
 	unsigned int prot; /* of all of them */
+	bool zeros;        /* all of them were never touched */
 	struct z_page_frame *pfs[Z_BATCH_MAX];
 	struct z_page_op ops[Z_BATCH_MAX];
 	struct z_store_fill fills[Z_BATCH_MAX];
@@ -207,13 +212,30 @@ static void make_room(struct z_pager *p, const struct z_request *r, uint32_t n)
 	p->reclaiming = false;
 }
 
-/* Take a page that is out into the run. false: it ends the run. */
+/* May a page that was never touched come in although nobody asked for it? n: how many will be. */
+static bool zeros_may_come(const struct z_pager *p, uint32_t n)
+{
+	return p->cfg.zero_ahead > 0 && p->free_count >= p->cfg.zero_ahead + n;
+}
+
+/* Is this a page that a run may have, or go on with? */
+static bool suits(const struct z_pager *p, const struct run *r, const struct z_entry *e)
+{
+	bool zeros = e->kind == Z_ENTRY_UNTOUCHED;
+
+	if (!(zeros ? zeros_may_come(p, 1) : e->kind == Z_ENTRY_OUT) || e->prot == 0)
+		return false;
+	return r->n == 0 || (e->prot == r->prot && zeros == r->zeros);
+}
+
+/* Take a page that is not in into the run. false: it ends the run. */
 static bool take(struct z_pager *p, struct run *r, uintptr_t va, const struct z_entry *e)
 {
 	struct z_page_frame *pf;
 
-	if (e->kind != Z_ENTRY_OUT || e->prot == 0 || (r->n > 0 && e->prot != r->prot) ||
-	    (p->advised && z__region_advice(p, va) == Z_ADVICE_RANDOM))
+	if (!suits(p, r, e) || (p->advised && z__region_advice(p, va) == Z_ADVICE_RANDOM))
+		return false;
+	if (e->kind == Z_ENTRY_UNTOUCHED && z__prepare(p, va, 1) != Z_OK)
 		return false;
 	pf = z__free_list_take_locked(p);
 	if (pf == NULL)
@@ -221,8 +243,10 @@ static bool take(struct z_pager *p, struct run *r, uintptr_t va, const struct z_
 	z__frame_change(p, pf, Z_FRAME_CLAIMED, Z_FRAME_LOADING);
 	pf->addr = (void *)va;
 	r->prot = e->prot;
+	r->zeros = e->kind == Z_ENTRY_UNTOUCHED;
 	r->pfs[r->n] = pf;
-	r->ops[r->n] = (struct z_page_op){.va = va, .phys = z__frame_phys(p, pf), .loc = e->loc};
+	r->ops[r->n] = (struct z_page_op){
+		.va = va, .phys = z__frame_phys(p, pf), .loc = e->loc, .untouched = r->zeros};
 	p->cfg.arch->hold(p->cfg.arch_ctx, va, r->ops[r->n].phys);
 	r->n++;
 	return true;
@@ -267,6 +291,18 @@ static void read_singly(struct z_store *store, struct z_store_fill *fills, uint3
 		fills[i].status = store->ops->page_in(store, fills[i].loc, fills[i].page);
 }
 
+static void read_run(struct z_store *store, struct run *r)
+{
+	if (r->zeros) {
+		for (uint32_t i = 0; i < r->n; i++)
+			memset(r->fills[i].page, 0, Z_PAGE_SIZE);
+	} else if (store->ops->page_in_many != NULL) {
+		(void)store->ops->page_in_many(store, r->fills, r->n);
+	} else {
+		read_singly(store, r->fills, r->n);
+	}
+}
+
 /* The pages that were read go where they belong, where the port does that without the lock. */
 static void place_run(struct z_pager *p, struct run *r, enum z_attach_as as)
 {
@@ -298,10 +334,7 @@ static void transfer(struct z_pager *p, struct run *r, enum z_attach_as as)
 						     Z_SCRATCH_FILL),
 		};
 	}
-	if (store->ops->page_in_many != NULL)
-		(void)store->ops->page_in_many(store, r->fills, r->n);
-	else
-		read_singly(store, r->fills, r->n);
+	read_run(store, r);
 	if (z__place_of(p->cfg.arch) != NULL)
 		place_run(p, r, as);
 	z__io_end_many(p, turns);
@@ -330,10 +363,15 @@ static void commit(struct z_pager *p, struct run *r, uint32_t i)
 	struct z_page_frame *pf = r->pfs[i];
 
 	z__frame_change(p, pf, Z_FRAME_LOADING, Z_FRAME_RESIDENT);
-	p->cfg.store->ops->page_finalize(p->cfg.store, pf, r->ops[i].loc);
-	p->stats.pages_read++;
+	if (r->zeros) {
+		p->stats.pages_zeroed++;
+	} else {
+		p->cfg.store->ops->page_finalize(p->cfg.store, pf, r->ops[i].loc);
+		p->stats.pages_read++;
+	}
 	p->stats.pages_ahead++;
-	z__event_locked(p, Z_EVENT_PAGE_IN, r->ops[i].va, z__frame_number(p, pf));
+	z__event_locked(p, r->zeros ? Z_EVENT_ZERO_FILL : Z_EVENT_PAGE_IN, r->ops[i].va,
+			z__frame_number(p, pf));
 	z__candidate_add_locked(p, pf, Z_ADD_AHEAD);
 	if (p->advised)
 		z__tell_advice_locked(p, pf);
@@ -393,6 +431,26 @@ static void shorten(struct z_pager *p, struct z_stream *s)
 	}
 }
 
+static enum z_attach_as attach_as(const struct z_pager *p, const struct run *r, bool dirty)
+{
+	enum z_attach_as as =
+		dirty && (r->prot & Z_ACCESS_WRITE) != 0 ? Z_ATTACH_DIRTY : Z_ATTACH_CLEAN;
+
+	return r->zeros ? z__zeroed_as(p->cfg.arch, as) : as;
+}
+
+/* How many frames the window is worth; for zeros nothing has to leave. */
+static uint32_t window_wanted(struct z_pager *p, const struct z_stream *s, uintptr_t va)
+{
+	uintptr_t next = va + (uintptr_t)s->stride;
+	uint32_t most = window_size(p, s);
+
+	if (z__in_window(p, next) && z__entry(p, next).kind == Z_ENTRY_UNTOUCHED &&
+	    !zeros_may_come(p, most))
+		return 0;
+	return most;
+}
+
 /* Read the window behind the page of a fault. May drop. */
 static void open_window(struct z_pager *p, struct z_stream *s, const struct z_request *request)
 {
@@ -400,7 +458,7 @@ static void open_window(struct z_pager *p, struct z_stream *s, const struct z_re
 	/* Pages that would be written one by one come in as written: no second fault. */
 	bool dirty = write && s->wrote;
 	uint32_t id = s->id;
-	uint32_t most = window_size(p, s);
+	uint32_t most = window_wanted(p, s, request->va);
 	uint32_t came;
 	struct run r;
 
@@ -419,8 +477,7 @@ static void open_window(struct z_pager *p, struct z_stream *s, const struct z_re
 	if (s->stride < 0)
 		turn_round(&r);
 	most = r.n;
-	came = bring_in(p, &r,
-			dirty && (r.prot & Z_ACCESS_WRITE) != 0 ? Z_ATTACH_DIRTY : Z_ATTACH_CLEAN);
+	came = bring_in(p, &r, attach_as(p, &r, dirty));
 	p->stats.ahead_windows++;
 	if (s->id != id || s->stride == 0) {
 		p->stats.ahead_wasted += came;
@@ -464,10 +521,12 @@ static void begin(struct z_pager *p, const struct z_request *r, intptr_t stride,
 	open_window(p, s, r);
 }
 
-/* Does the page behind this one lie in the store? That of a first fill does not. */
-static bool is_out(struct z_pager *p, uintptr_t va)
+/* Is there something to bring in behind this one? */
+static bool may_come(struct z_pager *p, uintptr_t va)
 {
-	return z__in_window(p, va) && z__entry(p, va).kind == Z_ENTRY_OUT;
+	enum z_entry_kind kind = z__in_window(p, va) ? z__entry(p, va).kind : Z_ENTRY_UNMAPPED;
+
+	return kind == Z_ENTRY_OUT || (kind == Z_ENTRY_UNTOUCHED && zeros_may_come(p, 1));
 }
 
 /* How often the step has been the same; this time included. */
@@ -500,7 +559,7 @@ void z__ahead_look_locked(struct z_pager *p, const struct z_request *r, struct z
 	}
 	if (pages == 0 || pages > Z_STRIDE_MAX || pages < -Z_STRIDE_MAX ||
 	    advice == Z_ADVICE_RANDOM ||
-	    !is_out(p, r->va + (uintptr_t)(intptr_t)pages * Z_PAGE_SIZE))
+	    !may_come(p, r->va + (uintptr_t)(intptr_t)pages * Z_PAGE_SIZE))
 		return;
 	begin(p, r, (intptr_t)pages * (intptr_t)Z_PAGE_SIZE, sure);
 }

@@ -55,6 +55,15 @@ struct z_ahead {
 #endif
 
 /*
+ * The page was never touched: it has no copy in the store, and will be written when it leaves whether it is
+ * dirty or not. Where it costs a fault to find that out, it is dirty.
+ */
+static inline enum z_attach_as z__zeroed_as(const struct z_arch_ops *arch, enum z_attach_as as)
+{
+	return (arch->caps & Z_ARCH_DIRTY_FAULTS) != 0 ? Z_ATTACH_DIRTY : as;
+}
+
+/*
  * A fault that may go on with a stream, or begin one: read ahead if it does. step: from the last fault in
  * its zone, in pages modulo 2^32. May drop.
  */

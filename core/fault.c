@@ -50,15 +50,6 @@ Z__ON_THE_WAY int obtain(struct z_pager *p, struct z_page_frame **pf_out)
 
 /* ---- transfer ---------------------------------------------------------------------------- */
 
-/*
- * The page was never touched: it has no copy in the store, and will be written when it leaves whether it is
- * dirty or not. Where it costs a fault to find that out, it is dirty.
- */
-Z__ON_THE_WAY enum z_attach_as zeroed_as(const struct z_arch_ops *arch, enum z_attach_as as)
-{
-	return (arch->caps & Z_ARCH_DIRTY_FAULTS) != 0 ? Z_ATTACH_DIRTY : as;
-}
-
 Z__ON_THE_WAY int transfer(struct z_pager *p, const struct z_entry *e, struct z_page_op *op,
 			   enum z_attach_as *as, void **page_out)
 {
@@ -71,7 +62,7 @@ Z__ON_THE_WAY int transfer(struct z_pager *p, const struct z_entry *e, struct z_
 		err = p->cfg.store->ops->page_in(p->cfg.store, e->loc, *page_out);
 	} else {
 		memset(*page_out, 0, Z_PAGE_SIZE);
-		*as = zeroed_as(arch, *as);
+		*as = z__zeroed_as(arch, *as);
 	}
 	if (err == Z_OK && z__place_of(arch) != NULL)
 		(void)arch->place(p->cfg.arch_ctx, op, 1, *as);

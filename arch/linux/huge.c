@@ -33,7 +33,6 @@
 
 #define EXTENT       (ZL_EXTENT_PAGES * Z_PAGE_SIZE)
 #define WAS_FULL     UINT16_C(0x8000)
-#define FREE_SHARE   16U /* abound: of all frames so many are free, ... */
 #define PAUSE_LENGTH 32U /* extents that are let pass after the kernel had no huge page to give */
 
 static uintptr_t extent_start(uintptr_t va)
@@ -65,12 +64,12 @@ void zl_huge_close(struct zl_port *port)
 	}
 }
 
-/* ... and twice an extent, of which one is what a collapse takes for a moment. */
+/* Beside that: twice an extent, of which one is what a collapse takes for a moment. */
 static bool frames_abound(const struct zl_port *port)
 {
 	size_t free = __atomic_load_n(port->frames_free, __ATOMIC_RELAXED);
 
-	return free >= 2 * ZL_EXTENT_PAGES && free >= port->nframes / FREE_SHARE;
+	return free >= 2 * ZL_EXTENT_PAGES && free >= zl_frames_abound(port->nframes);
 }
 
 static void collapse(struct zl_port *port, uintptr_t start)

@@ -238,6 +238,7 @@ static int size_it(struct zpager *z, struct z_pager_config *config, struct text 
 	config->vm_pages = 3;
 	int error = zl_budget_frames(z, config, text->s, sizeof(text->s));
 	config->low_water = config->nframes > 1024 ? 32 : 0;
+	config->zero_ahead = zl_frames_abound(config->nframes);
 	return error;
 }
 

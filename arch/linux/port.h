@@ -245,6 +245,12 @@ size_t zl_copy_attach(void *ctx, struct z_page_op *ops, size_t n, enum z_attach_
 
 #define ZL_EXTENT_PAGES ((size_t)512) /* what a huge page has */
 
+/* zl_frames_abound - with so many free frames of these there is no pressure. */
+static inline uint32_t zl_frames_abound(uint32_t nframes)
+{
+	return nframes / 16;
+}
+
 /* zl_huge_open - there may be some. frames_free: how many frames are free now. 0 | Z_ERR_NOMEM. */
 int zl_huge_open(struct zl_port *port, const size_t *frames_free);
 void zl_huge_close(struct zl_port *port);

@@ -77,6 +77,11 @@ struct z_pager_config {
 	 * specified, and always without CONFIG_ZPAGER_AHEAD.
 	 */
 	uint32_t ahead;
+	/*
+	 * In scans, pages that were never touched come in ahead too, while so many frames stay free; 0:
+	 * they do not.
+	 */
+	uint32_t zero_ahead;
 	uint32_t ghosts;    /* entries to recognise refaults by, a power of two, or 0 */
 	uint32_t events;    /* size of the event ring, a power of two, or 0 */
 	bool unlock_for_io; /* ALLOW_IRQ: drop the lock during store I/O */

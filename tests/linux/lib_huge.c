@@ -32,13 +32,30 @@ struct cell {
 	const char *mechanism;
 };
 
+static size_t told;
+
+static void on_fault(void *context, const void *address, int is_write)
+{
+	(void)context;
+	(void)address;
+	(void)is_write;
+	told++;
+}
+
+/* Who wants to be told of each fault has one for each page: nothing is brought in ahead. */
 static struct zpager *open_with(const struct cell *cell, uint64_t budget)
 {
-	struct zpager *z = lib_simple(budget, cell->mode, cell->mechanism);
+	struct zpager_options options = {.ram_bytes = budget,
+					 .store = LIB_RAM_STORE,
+					 .fault_mode = cell->mode,
+					 .mechanism = cell->mechanism,
+					 .on_fault = on_fault};
+	struct zpager *z = lib_open(&options);
 
 	if (z == NULL) {
 		skip();
 	}
+	told = 0;
 	return z;
 }
 
@@ -104,7 +121,7 @@ static void assert_all_huge(const char *region, size_t bytes)
 	}
 }
 
-/* Each page once, in no order: nothing is read ahead. Every second one is read before it is written. */
+/* Each page once. Every second one is read before it is written. */
 static void fill_in_no_order(char *p, size_t pages, uint64_t version)
 {
 	for (size_t k = 0; k < pages; k++) {
@@ -135,6 +152,7 @@ static void test_fits(void **state)
 
 	fill_in_no_order(p, PAGES, 1);
 	zpager_stats(z, &stats, NULL);
+	assert_int_equal(told, PAGES);
 	assert_int_equal(stats.pagefaults, PAGES);
 	assert_int_equal(stats.pages_zeroed, PAGES);
 	assert_int_equal(stats.soft_faults, 0);
@@ -148,10 +166,91 @@ static void test_fits(void **state)
 		}
 	}
 	zpager_stats(z, &stats, NULL);
+	assert_int_equal(told, PAGES);
 	assert_int_equal(stats.pagefaults + stats.soft_faults, PAGES);
 	assert_int_equal(stats.frames_resident, PAGES);
 	assert_int_equal(stats.pages_written + stats.pages_read, 0);
 	assert_int_equal(lib_resident(p, BYTES), PAGES);
+	lib_check(z, p, BYTES);
+	lib_close(z);
+}
+
+/* Faults of a first scan over so many pages: three that make a stream, then windows that double. */
+static size_t faults_of_scan(size_t pages)
+{
+	size_t faults = 3;
+	size_t next = 3;
+
+	for (size_t window = 4; next < pages; window = window * 2 < 32 ? window * 2 : 32) {
+		next += window;
+		faults += next < pages;
+		next++;
+	}
+	return faults;
+}
+
+/*
+ * A first scan brings pages in ahead of itself: never more than it has seen, none behind the end of the
+ * region, none that is written again later, and all is huge in the end.
+ */
+static void test_scan(void **state)
+{
+	const struct cell *cell = *state;
+	struct zpager *z = lib_simple(LARGE, cell->mode, cell->mechanism);
+	struct z_stats stats;
+
+	if (z == NULL) {
+		skip();
+	}
+	char *p = map(z, BYTES);
+	for (size_t i = 0; i < PAGES; i++) {
+		char *page = p + i * LIB_PAGE;
+
+		assert_int_equal(page[i % LIB_PAGE], 0);
+		lib_fill(page, i, 1);
+		if (i == 2 || i == 7 || i == 100 || i == PAGES - 1) {
+			size_t faults = faults_of_scan(i + 1);
+
+			zpager_stats(z, &stats, NULL);
+			assert_true(lib_resident(p, BYTES) <= 2 * (i + 1) + 1);
+			assert_int_equal(stats.pagefaults, faults);
+		}
+	}
+	assert_int_equal(stats.pagefaults + stats.pages_ahead, PAGES);
+	assert_int_equal(stats.pages_zeroed, PAGES);
+	assert_int_equal(stats.soft_faults, 0);
+	assert_int_equal(stats.ahead_wasted, 0);
+	assert_all_huge(p, BYTES);
+	assert_contents(p, PAGES, 1);
+	lib_check(z, p, BYTES);
+	lib_close(z);
+}
+
+/* A scan ends where memory is forbidden: nothing of that comes in ahead, touched before or not. */
+static void test_scan_to_forbidden(void **state)
+{
+	const struct cell *cell = *state;
+	struct zpager *z = lib_simple(LARGE, cell->mode, cell->mechanism);
+	char *p = z != NULL ? map(z, BYTES) : NULL;
+
+	if (p == NULL) {
+		skip();
+	}
+	lib_fill(p + EXTENT, EXTENT_PAGES, 1);
+	assert_int_equal(zpager_page_out(z, p + EXTENT, LIB_PAGE), 0);
+	assert_int_equal(zpager_permit(z, p + EXTENT, EXTENT, 0), 0);
+	assert_int_equal(zpager_permit(z, p + 3 * EXTENT, EXTENT, 0), 0);
+	for (size_t i = 0; i < EXTENT_PAGES; i++) {
+		lib_fill(p + i * LIB_PAGE, i, 1);
+		lib_fill(p + 2 * EXTENT + i * LIB_PAGE, i, 1);
+	}
+	assert_int_equal(lib_resident(p + EXTENT, EXTENT), 0);
+	assert_int_equal(lib_resident(p + 3 * EXTENT, EXTENT), 0);
+	assert_int_equal(zpager_permit(z, p, BYTES, 1), 0);
+	assert_contents(p, EXTENT_PAGES + 1, 1);
+	assert_int_equal(p[EXTENT + LIB_PAGE], 0);
+	assert_int_equal(p[BYTES - 1], 0);
+	assert_int_equal(zpager_permit(z, p, BYTES + EXTENT, 0), Z_ERR_FAULT);
 	lib_check(z, p, BYTES);
 	lib_close(z);
 }
@@ -231,10 +330,15 @@ static void test_part_unmapped(void **state)
 /* All is huge, then four times as much as there is room for comes: it goes on as if it had never been. */
 static void test_pressure(void **state)
 {
-	struct zpager *z = open_with(*state, LARGE / 2);
+	const struct cell *cell = *state;
+	struct zpager *z = lib_simple(LARGE / 2, cell->mode, cell->mechanism);
+	struct z_stats stats;
+
+	if (z == NULL) {
+		skip();
+	}
 	char *p = map(z, BYTES);
 	char *q = map(z, 2 * LARGE);
-	struct z_stats stats;
 
 	fill_in_no_order(p, PAGES, 1);
 	assert_all_huge(p, BYTES);
@@ -297,6 +401,7 @@ static void test_fork(void **state)
 					 .store = LIB_RAM_STORE,
 					 .fault_mode = cell->mode,
 					 .mechanism = cell->mechanism,
+					 .on_fault = on_fault,
 					 .inherit_on_fork = 1};
 	struct family f = {.z = lib_open(&options)};
 	int status;
@@ -333,8 +438,9 @@ int main(void)
 #define BOTH(test)                                                                                 \
 	cmocka_unit_test_prestate(test, &cells[0]), cmocka_unit_test_prestate(test, &cells[1])
 	const struct CMUnitTest tests[] = {
-		BOTH(test_fits),          BOTH(test_tight),    BOTH(test_one_leaves),
-		BOTH(test_part_unmapped), BOTH(test_pressure), BOTH(test_fork),
+		BOTH(test_fits),     BOTH(test_scan),       BOTH(test_scan_to_forbidden),
+		BOTH(test_tight),    BOTH(test_one_leaves), BOTH(test_part_unmapped),
+		BOTH(test_pressure), BOTH(test_fork),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
