@@ -306,6 +306,13 @@ static bool may_be_handed(const struct z_pager *p, const struct batch *b)
 	       p->retired_count == z__free_list_wanted_retired(p);
 }
 
+static void dropped(struct z_pager *p, z_loc_t loc)
+{
+	p->stats.pages_dropped++;
+	if (p->cfg.store->ops->page_unwritten != NULL)
+		p->cfg.store->ops->page_unwritten(p->cfg.store, loc);
+}
+
 static void settle(struct z_pager *p, struct batch *b)
 {
 	if (b->n == 0)
@@ -320,7 +327,7 @@ static void settle(struct z_pager *p, struct batch *b)
 			what = Z_EVENT_PAGE_OUT;
 			p->stats.pages_written++;
 		} else {
-			p->stats.pages_dropped++;
+			dropped(p, op->loc);
 		}
 		z__event_locked(p, what, op->va, z__frame_number(p, pf));
 		z__ghost_note_locked(p, op->va);

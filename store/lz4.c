@@ -226,6 +226,15 @@ static void lz4_page_finalize(struct z_store *store, struct z_page_frame *pf, z_
 	}
 }
 
+static void lz4_page_unwritten(struct z_store *store, z_loc_t loc)
+{
+	struct lz4_store *lz4 = lz4_of(store);
+
+	(void)pthread_mutex_lock(&lz4->lock);
+	lz4_entry_redeem(lz4, lz4_entry_of(lz4, z_loc_slot(loc)));
+	(void)pthread_mutex_unlock(&lz4->lock);
+}
+
 static void lz4_stats(struct z_store *store, struct z_store_stats *out)
 {
 	struct lz4_store *lz4 = lz4_of(store);
@@ -320,6 +329,7 @@ const struct z_store_ops z_lz4_ops = {
 	.page_out_many = lz4_page_out_many,
 	.page_in = lz4_page_in,
 	.page_finalize = lz4_page_finalize,
+	.page_unwritten = lz4_page_unwritten,
 	.stats = lz4_stats,
 	.check = lz4_check,
 	.close = lz4_close,

@@ -146,6 +146,13 @@ struct z_store_ops {
 	 */
 	void (*page_finalize)(struct z_store *store, struct z_page_frame *pf, z_loc_t loc);
 
+	/*
+	 * page_unwritten - the page of a BACKED frame has left without page_out: its location holds it
+	 * as before, and what location_get set aside for writing it is not needed. Context: as
+	 * location_get. NULL: the store sets nothing aside.
+	 */
+	void (*page_unwritten)(struct z_store *store, z_loc_t loc);
+
 	/* stats - fill *out. Context: as location_get. */
 	void (*stats)(struct z_store *store, struct z_store_stats *out);
 

@@ -188,24 +188,53 @@ static void test_advice(void **state)
 	lib_close(z);
 }
 
+/* A page that leaves as it came needs no room in the store but what it has. */
+static void test_reading_takes_no_more_of_the_store(void **state)
+{
+	size_t pages = 4096;
+	struct zpager_options options = {.ram_bytes = 4 * MIB, .store = "lz4:size=64M&own=yes"};
+	struct zpager *z = lib_open(&options);
+	struct zpager_info written;
+	struct zpager_info read;
+
+	(void)state;
+	if (z == NULL) {
+		skip();
+	}
+	char *p = zpager_map(z, pages * LIB_PAGE, 0);
+	assert_non_null(p);
+	for (size_t i = 0; i < pages; i++) {
+		memset(p + i * LIB_PAGE, (int)(i % 255) + 1, LIB_PAGE);
+	}
+	zpager_stats(z, NULL, &written);
+	for (size_t i = 0; i < 2 * pages; i++) {
+		assert_int_equal(p[i % pages * LIB_PAGE], (char)(i % pages % 255 + 1));
+	}
+	zpager_stats(z, NULL, &read);
+	/* Each page promised would be 16 MiB. */
+	assert_true(read.store_ram_bytes <= written.store_ram_bytes + MIB);
+	lib_close(z);
+}
+
 int main(void)
 {
 	static const char *const stores[] = {LIB_RAM_STORE, "lz4:", "file:", "tier:lz4:,file:"};
 	static const char *const modes[] = {"monitor", "signal"};
 	static const char *const mechanisms[] = {"copy", "copy-recycle", "copy-move", "move"};
-	static struct cell cells[24];
-	static char names[24][64];
-	struct CMUnitTest tests[27] = {
+	static struct cell cells[32];
+	static char names[32][64];
+	struct CMUnitTest tests[36] = {
 		cmocka_unit_test(test_open_close_many_times),
 		cmocka_unit_test(test_two_instances),
 		cmocka_unit_test(test_advice),
+		cmocka_unit_test(test_reading_takes_no_more_of_the_store),
 	};
 
-	for (int i = 0; i < 24; i++) {
-		cells[i] = (struct cell){stores[i / 6], modes[i / 3 % 2], mechanisms[i % 3]};
+	for (int i = 0; i < 32; i++) {
+		cells[i] = (struct cell){stores[i / 8], modes[i / 4 % 2], mechanisms[i % 4]};
 		(void)snprintf(names[i], sizeof(names[i]), "%s %s %s", cells[i].store,
 			       cells[i].mode, cells[i].mechanism);
-		tests[3 + i] = (struct CMUnitTest){
+		tests[4 + i] = (struct CMUnitTest){
 			.name = names[i], .test_func = test_cell, .initial_state = &cells[i]};
 	}
 	return cmocka_run_group_tests_name("lib_basic", tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "../../store/hosted.h"
+#include "../../store/lz4_store.h"
 #include "store_fixture.h"
 
 #define PAGES 12000U
@@ -298,6 +299,30 @@ static void test_damage_is_found(void **state)
 	}
 }
 
+/* The same for a page that left as it had come: its copy is all that it needs. */
+static void test_promise_of_a_clean_page_goes_back(void **state)
+{
+	struct fixture *f = *state;
+	size_t before;
+	z_loc_t loc;
+
+	open_store(f, "lz4:size=4M");
+	assert_int_equal(put(f, 0, 1), 0);
+	f->frames[0].flags = Z_PAGE_FRAME_MAPPED;
+	verify(f, 0);
+	f->store->ops->page_finalize(f->store, &f->frames[0], f->locs[0]);
+	assert_true(z_page_frame_is_backed(&f->frames[0]));
+	before = ((struct lz4_store *)f->store)->pool.promised;
+	assert_int_equal(
+		f->store->ops->location_get(f->store, &f->frames[0], Z_WANT_FOR_EVICT, &loc), 0);
+	assert_true(loc.v == f->locs[0].v);
+	assert_int_equal(((struct lz4_store *)f->store)->pool.promised, before + 1);
+	f->store->ops->page_unwritten(f->store, loc);
+	assert_int_equal(((struct lz4_store *)f->store)->pool.promised, before);
+	verify(f, 0);
+	check(f);
+}
+
 /* Clean copies must not take the RAM that frames could have. */
 static void test_copies_are_limited(void **state)
 {
@@ -521,6 +546,7 @@ int main(void)
 		TEST(test_budget_is_kept_without_a_size),
 		TEST(test_promises_hold_for_the_worst),
 		TEST(test_unneeded_promises_go_back),
+		TEST(test_promise_of_a_clean_page_goes_back),
 		TEST(test_damage_is_found),
 		TEST(test_copies_are_limited),
 		TEST(test_copies_are_kept_with_a_size),
