@@ -95,8 +95,8 @@ int run_paged(const struct run_options *options, struct run_outcome *out);
 /* child_end - end as the program did: the same status, or by the same signal. */
 int child_end(int status);
 
-/* summary_print - one line on stderr. summary_json - the file of --stats; 0 or an exit status. */
-void summary_print(const struct zr_report *report, const struct rusage *usage);
+/* summary_print - a line on stderr, and a hint if it seems to need one. summary_json - the file of --stats; 0 or an exit status. */
+void summary_print(const struct zr_report *report, const struct rusage *usage, int status);
 int summary_json(const char *path, const struct zr_report *report, const struct rusage *usage,
 		 int status);
 

@@ -42,10 +42,12 @@ static int help(void)
 		"  --store URI         where pages go; zpager list names them\n"
 		"                      (default tier:lz4:,file: - compressed RAM, then a file)\n"
 		"  --eviction NAME     who goes first; zpager list names them (default sweep)\n"
-		"  --fault-mode MODE   monitor (default): transparent for every system call\n"
-		"                      signal: faster; refuses io_uring; without CAP_SYS_ADMIN\n"
-		"                      set-uid children lose their rights\n"
-		"                      auto: signal if it can be had without that, else monitor\n"
+		"  --fault-mode MODE   auto (default): signal if it costs no rights, else monitor\n"
+		"                      signal: faults are served where they happen; io_uring is\n"
+		"                      refused; without CAP_SYS_ADMIN set-uid children lose their "
+		"rights\n"
+		"                      monitor: by a thread; slower, for every system call and "
+		"stack\n"
 		"  --reclaim WHO       who keeps page frames free: fault (default): whoever finds "
 		"too\n"
 		"                      few of them; thread: a thread, on another processor\n"
@@ -324,7 +326,7 @@ int cmd_run(int argc, char **argv)
 	if (status != 0) {
 		return status;
 	}
-	summary_print(outcome.report, &outcome.usage);
+	summary_print(outcome.report, &outcome.usage, outcome.status);
 	if (options.stats != NULL) {
 		status =
 			summary_json(options.stats, outcome.report, &outcome.usage, outcome.status);

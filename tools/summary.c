@@ -9,6 +9,7 @@
  * Locks: none; slots are read while others may write them, a figure may be a period old.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -79,7 +80,7 @@ static void print_extras(const struct sums *sums)
 	}
 }
 
-void summary_print(const struct zr_report *report, const struct rusage *usage)
+void summary_print(const struct zr_report *report, const struct rusage *usage, int status)
 {
 	char budget[CMD_SIZE_TEXT];
 	char peak[CMD_SIZE_TEXT];
@@ -99,6 +100,14 @@ void summary_print(const struct zr_report *report, const struct rusage *usage)
 		      (unsigned long long)sums.out, (double)sums.fault_ns / 1e9);
 	print_extras(&sums);
 	(void)fputc('\n', stderr);
+	if (sums.signal && WIFSIGNALED(status) &&
+	    (WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS)) {
+		(void)cmd_fail(
+			0,
+			"it was ended by %s in signal mode; if it has stacks of its own "
+			"(coroutines), or without zpager it is not, try --fault-mode monitor",
+			WTERMSIG(status) == SIGSEGV ? "SIGSEGV" : "SIGBUS");
+	}
 }
 
 void cmd_json_text(FILE *file, const char *text)

@@ -187,6 +187,10 @@ fi
 ends 0 'bare' --fault-mode signal -- env -i /bin/echo bare
 ends 0 'deep' --fault-mode signal -- sh -c 'sh -c "sh -c \"echo deep | cat\""'
 ends 0 'chosen' --fault-mode auto -- sh -c 'echo chosen | cat'
+echo 'int main(void) { return *(volatile int *)8; }' >crash.c
+gcc -O1 -o crash crash.c || bad "gcc"
+ends 139 '' --fault-mode signal -- ./crash
+grep -q 'SIGSEGV in signal mode.*--fault-mode monitor' err || bad "no hint: $(cat err)"
 
 echo "children"
 cat >fork.py <<'END'

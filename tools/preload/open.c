@@ -93,7 +93,7 @@ static void options_from_environment(struct zpager_options *options)
 	options->mechanism = getenv(ZR_ENV_MECHANISM);
 	options->reclaim = getenv(ZR_ENV_RECLAIM);
 	if (options->fault_mode == NULL) {
-		options->fault_mode = "monitor";
+		options->fault_mode = "auto";
 	}
 	options->overcommit = 1;
 	options->inherit_on_fork = 1;
