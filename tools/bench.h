@@ -99,6 +99,7 @@ struct bench_outcome {
 	uint64_t store_bytes;      /* RAM of the store or of zram besides, at most */
 	uint64_t checked;          /* pages that were compared whole at the end */
 	uint64_t wrong;            /* words that were not what they have to be */
+	bool killed;               /* by the kernel, for lack of memory in its cgroup */
 	char why[BENCH_WHY_BYTES]; /* what was wrong; "": nothing */
 };
 

@@ -473,6 +473,7 @@ void bench_host_end(enum bench_memory memory, struct bench_outcome *out)
 	}
 	out->ram_bytes = group_number(host->v2 ? "memory.peak" : "memory.max_usage_in_bytes", NULL);
 	if (group_number(host->v2 ? "memory.events" : "memory.oom_control", "oom_kill ") > 0) {
+		out->killed = true;
 		(void)snprintf(out->why, sizeof(out->why),
 			       "killed by the kernel: no memory left in its cgroup");
 	}
