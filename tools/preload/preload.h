@@ -179,9 +179,6 @@ bool zp_stack_pin(const void *low, size_t bytes);
 /* zp_stack_below - the same for a stack of which only the end is known. */
 void zp_stack_below(const void *end);
 
-/* zp_robust_pin - this thread ends: the kernel will look for robust locks that it holds. */
-void zp_robust_pin(void);
-
 /* scratch.c */
 void zp_scratch_thread_ends(void);
 

@@ -6,8 +6,7 @@
  * is out. So a stack that is told to us, by pthread_attr_setstack(), sigaltstack(), clone() or
  * makecontext(), is pinned until it is unmapped. It counts against the budget.
  *
- * The rest is what libc's threads touch while they block all signals, at their begin and end: the
- * locale, and the list of robust locks, which the kernel walks by itself when a thread ends.
+ * The rest is what libc's threads touch while they block all signals, at their begin: the locale.
  *
  * Locks: none. Limits: a stack that nobody is told of, of coroutines that switch by themselves, has
  * to be outside of the window: MAP_STACK keeps it there. Else use monitor mode.
@@ -126,39 +125,4 @@ ZP_EXPORT locale_t duplocale(locale_t locale)
 	got = real(locale);
 	zp_inside--;
 	return got;
-}
-
-/* As the kernel defines it: the head, then links in the locks, which lie in the program's memory. */
-struct robust_link {
-	struct robust_link *next;
-};
-
-struct robust_head {
-	struct robust_link list;
-	long offset; /* of the word from the link */
-	struct robust_link *pending;
-};
-
-#define ROBUST_MAX 2048 /* the kernel's limit */
-
-void zp_robust_pin(void)
-{
-	struct robust_head *head = NULL;
-	struct robust_link *link;
-	size_t bytes;
-
-	if (!zp_signal_mode || syscall(SYS_get_robust_list, 0, &head, &bytes) != 0 ||
-	    head == NULL) {
-		return;
-	}
-	link = head->list.next;
-	for (int i = 0; i < ROBUST_MAX && link != &head->list; i++) {
-		/* The lowest bit tells the kind of lock. */
-		char *at = (char *)link - ((uintptr_t)link & 1);
-		char *word = at + head->offset;
-
-		(void)zp_stack_pin(at, sizeof(*link));
-		(void)zp_stack_pin(word, sizeof(uint32_t));
-		link = ((struct robust_link *)(void *)at)->next;
-	}
 }

@@ -80,7 +80,6 @@ static void at_thread_end(void *value)
 		(void)pthread_setspecific(key, (void *)(round + 1));
 		return;
 	}
-	zp_robust_pin();
 	zp_scratch_thread_ends();
 	if (atomic_fetch_sub(&threads, 1) == 1 && is_last()) {
 		exit(0);
