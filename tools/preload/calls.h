@@ -44,6 +44,8 @@ struct zp_pointer {
 struct zp_call {
 	long nr;
 	long arg[6];
+	long (*by)(
+		const struct zp_call *call); /* who performs it: a value or -errno; NULL: zp_raw */
 };
 
 /* What one call has borrowed of the thread's scratch memory. */
@@ -104,6 +106,9 @@ long zp_serve(struct zp_call *call, uintptr_t sp);
 
 static inline long zp_perform(const struct zp_call *call)
 {
+	if (call->by != NULL) {
+		return call->by(call);
+	}
 	return zp_raw(call->nr, call->arg[0], call->arg[1], call->arg[2], call->arg[3],
 		      call->arg[4], call->arg[5]);
 }

@@ -33,7 +33,7 @@ static long or_errno(long result)
 
 static long serve(long nr, long a, long b, long c, long d, long e, long f)
 {
-	struct zp_call call = {nr, {a, b, c, d, e, f}};
+	struct zp_call call = {.nr = nr, .arg = {a, b, c, d, e, f}};
 	char here;
 
 	pthread_testcancel();

@@ -26,8 +26,10 @@ static void on_sigsys(int number, siginfo_t *info, void *context)
 {
 	greg_t *reg = ((ucontext_t *)context)->uc_mcontext.gregs;
 	struct zp_call call = {
-		reg[REG_RAX],
-		{reg[REG_RDI], reg[REG_RSI], reg[REG_RDX], reg[REG_R10], reg[REG_R8], reg[REG_R9]}};
+		.nr = reg[REG_RAX],
+		.arg = {reg[REG_RDI], reg[REG_RSI], reg[REG_RDX], reg[REG_R10], reg[REG_R8],
+			reg[REG_R9]},
+	};
 	int before = errno;
 
 	if (info->si_code != TRAPPED || info->si_errno != ZP_TRAP_MARK) {

@@ -196,7 +196,7 @@ ACTION(posix_spawn_file_actions_addtcsetpgrp_np, (actions_t * a, int terminal), 
 
 ZP_EXPORT int execve(const char *path, char *const argv[], char *const envp[])
 {
-	struct zp_call call = {SYS_execve, {(long)path, (long)argv, (long)envp}};
+	struct zp_call call = {.nr = SYS_execve, .arg = {(long)path, (long)argv, (long)envp}};
 	char here;
 	REAL(execve)
 
