@@ -189,9 +189,10 @@ static void test_a_tebibyte(void **state)
 	if (l.region == NULL) {
 		fail_msg("%s", zpager_last_error(l.z));
 	}
-	/* Bytes of table.h, and the two leaves that it covers in part. */
+	/* Bytes of table.h, and two leaves if it covers them in part. */
+	size_t leaves = (uintptr_t)l.region % (2 * MIB) == 0 ? 0 : 2;
 	assert_int_equal(metadata_of(l.z) - before,
-			 (TIB_PAGES / 512 / LIB_PAGE + 1 + 2) * LIB_PAGE);
+			 (TIB_PAGES / 512 / LIB_PAGE + 1 + leaves) * LIB_PAGE);
 	write_all(&l);
 	report(&l, "written");
 	assert_int_equal(wrong_pages(&l), 0);
