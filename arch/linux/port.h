@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * port.h - the Linux port of arch.h: a window of addresses, its software page table, and one of two
+ * port.h - the Linux port of arch.h: a window of addresses, its software page table, and one of the
  * mechanisms to bring pages in and out.
  *
  * The whole window is one PROT_NONE reservation, registered with one userfaultfd. Mapping is
@@ -8,7 +8,8 @@
  * itself, and no call but mprotect can run out of kernel memory.
  *
  * Frames. Mechanism "copy": a frame is only a number, RAM is what is present in the window. With
- * "copy-move" a dirty page leaves through the lobby; that is the only difference.
+ * "copy-move" a dirty page leaves through the lobby, with "copy-recycle" runs of pages come from the staging
+ * area and go there with their RAM; those are the only differences.
  * Mechanism "move": frame i is the page at pool + i, moved to the window and back.
  *
  * Lock letters: P pager lock; I fixed after open; A atomic.

@@ -8,6 +8,7 @@
 #ifndef ZPAGER_PRELOAD_CALLS_H
 #define ZPAGER_PRELOAD_CALLS_H
 
+#include <errno.h>
 #include <sys/uio.h>
 
 #include "preload.h"
@@ -111,6 +112,16 @@ static inline long zp_perform(const struct zp_call *call)
 	}
 	return zp_raw(call->nr, call->arg[0], call->arg[1], call->arg[2], call->arg[3],
 		      call->arg[4], call->arg[5]);
+}
+
+/* zp_or_errno - what the kernel answers, as libc tells it. */
+static inline long zp_or_errno(long result)
+{
+	if (result < 0 && result > -4096) {
+		errno = (int)-result;
+		return -1;
+	}
+	return result;
 }
 
 /* zp_is_paged - does it point into the window? */

@@ -22,22 +22,13 @@
 
 #define VECTORS 1024
 
-static long or_errno(long result)
-{
-	if (result < 0 && result > -4096) {
-		errno = (int)-result;
-		return -1;
-	}
-	return result;
-}
-
 static long serve(long nr, long a, long b, long c, long d, long e, long f)
 {
 	struct zp_call call = {.nr = nr, .arg = {a, b, c, d, e, f}};
 	char here;
 
 	pthread_testcancel();
-	return or_errno(zp_serve(&call, (uintptr_t)&here));
+	return zp_or_errno(zp_serve(&call, (uintptr_t)&here));
 }
 
 /* Something in it is paged. */
@@ -265,7 +256,7 @@ ZP_EXPORT long syscall(long number, ...)
 		return serve(number, call.arg[0], call.arg[1], call.arg[2], call.arg[3],
 			     call.arg[4], call.arg[5]);
 	}
-	return or_errno(bare(&call));
+	return zp_or_errno(bare(&call));
 }
 
 #endif

@@ -111,13 +111,8 @@ static bool is_served(const void *memory)
 static long serve(struct zp_call call)
 {
 	char here;
-	long result = zp_serve(&call, (uintptr_t)&here);
 
-	if (result < 0 && result > -4096) {
-		errno = (int)-result;
-		return -1;
-	}
-	return result;
+	return zp_or_errno(zp_serve(&call, (uintptr_t)&here));
 }
 
 ZP_EXPORT ssize_t read(int fd, void *to, size_t bytes)
