@@ -65,6 +65,16 @@ static void too_many_mean_everywhere(void **state)
 	assert_true(zp_protected(page_at(1), PAGE));
 }
 
+static void always_outlives_permissions(void **state)
+{
+	(void)state;
+	forget_all();
+	assert_false(zp_protected(page_at(0), PAGE));
+	zp_protected_always();
+	zp_protected_remove(page_at(0), PAGES * PAGE);
+	assert_true(zp_protected(page_at(0), PAGE));
+}
+
 /* It may say too much, and never too little; and it forgets. */
 static void nothing_protected_is_missed(void **state)
 {
@@ -100,6 +110,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(edges_are_exact),
 		cmocka_unit_test(too_many_mean_everywhere),
+		cmocka_unit_test(always_outlives_permissions),
 		cmocka_unit_test(nothing_protected_is_missed),
 	};
 

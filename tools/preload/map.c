@@ -444,8 +444,8 @@ ZP_EXPORT int pkey_mprotect(void *address, size_t bytes, int prot, int key)
 		return -1;
 	}
 	if (z != NULL) {
-		/* A key may forbid what the permission allows. */
-		zp_protected_add(address, whole_pages(bytes));
+		/* A key forbids what the permission allows, and outlives other permissions. */
+		zp_protected_always();
 	}
 	return (int)syscall(SYS_pkey_mprotect, address, bytes, prot, key);
 }

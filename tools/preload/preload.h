@@ -120,12 +120,13 @@ int zp_errno(int error);
 
 /*
  * protected.c: what of the window is not plainly readable and writable. zp_protected - may some of the range
- * be that? zp_protected_add - before it becomes so. zp_protected_remove - all of it is plain again. Whole
- * pages; any thread, signal handlers too.
+ * be that? zp_protected_add - before it becomes so. zp_protected_remove - all of it is plain again.
+ * zp_protected_always - from now on all of it may be. Whole pages; any thread, signal handlers too.
  */
 bool zp_protected(const void *address, size_t bytes);
 void zp_protected_add(const void *address, size_t bytes);
 void zp_protected_remove(const void *address, size_t bytes);
+void zp_protected_always(void);
 
 /* fds.c: the pager's file descriptors lie high, and the program cannot close them. */
 struct zp_fd_fill {

@@ -68,6 +68,11 @@ void zp_protected_add(const void *address, size_t bytes)
 	atomic_store(&everywhere, true);
 }
 
+void zp_protected_always(void)
+{
+	atomic_store(&everywhere, true);
+}
+
 void zp_protected_remove(const void *address, size_t bytes)
 {
 	uintptr_t from = (uintptr_t)address;
